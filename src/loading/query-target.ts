@@ -1,0 +1,29 @@
+import type { Outcome, Statement } from '../drivers/index.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { Dialect, LockOptions } from '../sql/index.ts'
+
+/** A select of whole entities, ready to run. */
+export interface EntitySelect {
+  readonly model: EntityModel
+  /** What a row holds, in order; always includes the key. */
+  readonly columns: readonly ColumnModel[]
+  /** `typed`, with rows as arrays. */
+  readonly statement: Statement
+  readonly populateExisting: boolean
+  /** Overrides the session's autoflush for this statement. */
+  readonly autoflush?: boolean
+  readonly lock?: LockOptions
+  readonly executionOptions?: Readonly<Record<string, unknown>>
+}
+
+/** What a session offers to the queries made on it. Every call goes through the session's lane and its transaction. */
+export interface QueryTarget {
+  /** The dialect of the engine to which the entity is bound; needs no connection. */
+  dialectFor(model: EntityModel): Dialect
+  /** Autoflushes, runs, and gives the instances of the identity map in the order of the rows (one row, one element). */
+  loadEntities(select: EntitySelect, label: string): Promise<object[]>
+  /** The same in batches through a cursor; a batch's unmodified instances are let go before the next one. */
+  streamEntities(select: EntitySelect, batchSize: number, label: string): AsyncIterable<object>
+  /** Autoflushes and runs a statement that gives plain rows: counts, existence, aggregates. */
+  runFor(model: EntityModel, statement: Statement, label: string, options?: { readonly autoflush?: boolean }): Promise<Outcome>
+}
