@@ -27,6 +27,7 @@ export default defineConfig({
           name: 'suite',
           include: ['test/**/*.test.ts'],
           exclude: statics,
+          globalSetup: ['./test/support/global-setup.ts'],
         },
       },
     ],

@@ -1,0 +1,2 @@
+export type { DatabaseName } from './databases.ts'
+export { type Need, type OnEveryOptions, onEvery, type TestDatabase } from './on-every.ts'
