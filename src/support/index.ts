@@ -1,0 +1,33 @@
+export type { Clock, ClockTimer } from './clock.ts'
+export { systemClock } from './clock.ts'
+export type { DeadlineOptions } from './deadline.ts'
+export { abortable, Deadline, sleep } from './deadline.ts'
+export { nearest } from './did-you-mean.ts'
+export type { Listener, ListenOptions } from './events.ts'
+export { EventHub } from './events.ts'
+export type { LaneEntry } from './lane.ts'
+export { Lane } from './lane.ts'
+export type { Lifecycle, LifecycleDefinition, Machine, Move } from './lifecycle.ts'
+export { defineLifecycle, describeLifecycle } from './lifecycle.ts'
+export type { Rule, RulesOf } from './options.ts'
+export {
+  aBoolean,
+  aFunction,
+  anAbortSignal,
+  anInteger,
+  anObject,
+  anything,
+  aString,
+  checkOptions,
+  describeValue,
+  either,
+  milliseconds,
+  oneOf,
+  readOptions,
+  rule,
+} from './options.ts'
+export type { Edge, SortOutcome } from './toposort.ts'
+export { describeCycle, sortOrCycle, toposort, toposortLevels } from './toposort.ts'
+export { callSite, isTracing, setTracing } from './trace.ts'
+export type { Warning } from './warn.ts'
+export { warn } from './warn.ts'
