@@ -17,6 +17,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = mkdtempSync(join(tmpdir(), 'heddle-tests-'))
   // A server that runs as another user must be able to pass through it to its own folder.
   chmodSync(folder, 0o711)
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', removeFolder)
   const missing: Record<string, string> = {}
   const stops: (() => Promise<void>)[] = []
   const look = async <S>(name: string, find: (folder: string) => Promise<Source<S>>): Promise<S | undefined> => {
@@ -34,7 +36,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const found = { folder, postgres: await postgres, mysql: await mysql, missing }
   const teardown = async () => {
     await Promise.all(stops.map((stop) => stop()))
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder()
+    process.off('exit', removeFolder)
   }
   try {
     announce(found)

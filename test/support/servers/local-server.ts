@@ -74,7 +74,7 @@ export async function startServer(
   const said = collectOutput(child)
   const ended = new Promise<void>((resolve) => child.once('error', () => resolve()).once('close', () => resolve()))
   const killAtExit = () => child.kill('SIGKILL')
-  process.once('exit', killAtExit)
+  process.prependOnceListener('exit', killAtExit)
   const stop = async () => {
     if (child.exitCode === null) child.kill(options.stopSignal)
     await ended
