@@ -1,36 +1,72 @@
 /** What an entity is, as frozen data. Nothing here does I/O, and nothing here knows a database. */
 
+/** What a column stores. A `custom()` column has the kind of its storage. */
 export type ColumnKind =
-  | 'integer' | 'bigint' | 'real' | 'decimal' | 'text' | 'varchar' | 'boolean' | 'timestamp' | 'date'
-  | 'json' | 'uuid' | 'bytes' | 'enumeration'
+  | 'integer'
+  | 'bigint'
+  | 'real'
+  | 'decimal'
+  | 'text'
+  | 'varchar'
+  | 'boolean'
+  | 'timestamp'
+  | 'date'
+  | 'json'
+  | 'uuid'
+  | 'bytes'
+  | 'enumeration'
+
+/** A primitive that can stand for a value in an identity, and be compared by `===`. */
+export type KeyPart = string | number | bigint | boolean
+
+/** The two directions of a `custom()` column. Neither is ever called with null or undefined. */
+export interface Conversion {
+  /** The program's value to the value of the storage column. */
+  readonly toStored: (value: unknown) => unknown
+  /** The storage column's value to the program's. */
+  readonly fromStored: (value: unknown) => unknown
+}
 
 /** How values of a column look in JavaScript and what the database is asked to store. */
 export interface ColumnType {
   readonly kind: ColumnKind
-  /** varchar: characters. */
+  /** varchar: characters (code points). */
   readonly length?: number
-  /** decimal. */
+  /** decimal: digits in all. */
   readonly precision?: number
+  /** decimal: digits after the point. */
   readonly scale?: number
   /** enumeration: the allowed values. */
   readonly values?: readonly string[]
   /** custom(): turns the program's value into the value of `kind` and back. Never called with null. */
-  readonly convert?: { readonly toStored: (value: unknown) => unknown; readonly fromStored: (value: unknown) => unknown }
-  /** Whether two values (never undefined) are one and the same to the database. */
+  readonly convert?: Conversion
+  /** Whether two values (null allowed, never undefined) are one and the same to the database. */
   readonly equals: (a: unknown, b: unknown) => boolean
   /** Why a value that is not null cannot be stored in the column, or undefined when it can. */
   readonly problem: (value: unknown) => string | undefined
-  /** A primitive that stands for the value in an identity; undefined where the value itself is one. */
-  readonly keyOf?: (value: unknown) => string | number | bigint | boolean
+  /**
+   * A primitive that stands for the value in an identity: equal values give equal parts. Absent where the value itself
+   * serves. Never called with null.
+   */
+  readonly keyOf?: (value: unknown) => KeyPart
 }
 
+/** What the database does to a referencing row when the row it points at is deleted, or its key changed. */
 export type ReferentialAction = 'cascade' | 'set null' | 'set default' | 'restrict' | 'no action'
 
+/** Where a foreign key points, as it was written; `foreignKeyGraph` finds the column that is meant. */
 export interface ForeignKeyTarget {
+  /** Only where it was written: 'schema.table.column'. */
+  readonly schema?: string
   readonly table: string
   readonly column: string
   readonly onDelete?: ReferentialAction
   readonly onUpdate?: ReferentialAction
+}
+
+/** An expression of SQL, such as Kysely's `` sql`now()` ``: whatever can give Kysely its operation node. */
+export interface SqlExpression {
+  toOperationNode(): object
 }
 
 /** One column of an entity. */
@@ -47,22 +83,31 @@ export interface ColumnModel {
   readonly unique: boolean
   /** The database makes the key: an integer or bigint primary key alone, without a default or a reference. */
   readonly autoincrement: boolean
-  /** Makes a value for an instance that has none at its first flush. */
+  /** Makes a value for an instance that has none at its first flush. Each call gives a value of its own. */
   readonly makeDefault: (() => unknown) | undefined
   /** Makes a value for a changed instance that was not given one, at each UPDATE. */
   readonly makeOnUpdate: (() => unknown) | undefined
-  /** A default that the database fills in: a Kysely raw builder; read back after INSERT. */
-  readonly serverDefault: unknown | undefined
+  /** A default that the database fills in; read back after INSERT. */
+  readonly serverDefault: SqlExpression | undefined
   /** A counter that guards against lost updates. */
   readonly version: boolean
   readonly references: ForeignKeyTarget | undefined
 }
 
+/** An index, or a unique constraint, over one or several columns. */
 export interface IndexModel {
+  /** Given by hand; otherwise whoever writes the schema makes one. */
   readonly name: string | undefined
   /** Property names. */
   readonly properties: readonly string[]
   readonly unique: boolean
+}
+
+/** A relation as the definition holds it: described only when asked, because the class it names may not exist yet. */
+export interface RelationSource {
+  readonly property: string
+  /** Evaluates the definition's getter, each time anew. What it gives is not checked: see `relationsOf`. */
+  readonly describe: () => unknown
 }
 
 /** An entity: a class of instances and the table that holds their rows. */
@@ -77,11 +122,15 @@ export interface EntityModel {
   /** The columns of the primary key, in order; at least one. */
   readonly key: readonly ColumnModel[]
   readonly version: ColumnModel | undefined
-  /** Column indexes whose values the database makes on INSERT: generated keys and server defaults. */
+  /** Columns whose values the database makes on INSERT: generated keys and server defaults. */
   readonly generated: readonly ColumnModel[]
   readonly indexes: readonly IndexModel[]
-  /** Kysely raw builders. */
-  readonly checks: readonly unknown[]
-  /** The class that instances of this entity are made of: the user's own. */
-  readonly entityClass: new (...args: never[]) => object
+  /** Conditions that every row must meet. */
+  readonly checks: readonly SqlExpression[]
+  /** The relations, not yet evaluated; `relationsOf(model)` gives them checked. */
+  readonly relations: readonly RelationSource[]
+  /** The class that instances of this entity are made of: the user's own. Throws a MappingError before its first use. */
+  readonly entityClass: new (
+    ...args: never[]
+  ) => object
 }

@@ -1,0 +1,111 @@
+import { MappingError } from '../errors.ts'
+import type { ColumnSpec, Initial } from './column.ts'
+import { found, isDate } from './found.ts'
+import type { ColumnModel } from './model.ts'
+
+/** Where a column stands in its entity. */
+export interface ColumnPlace {
+  readonly index: number
+  readonly property: string
+  /** How messages begin. */
+  readonly place: string
+  /** The column is the whole primary key. */
+  readonly wholeKey: boolean
+}
+
+/** Checks a column's description as a whole and makes its model. */
+export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnModel {
+  const { type, name, initial, version, references, ...same } = spec
+  checkKey(spec, where)
+  if (version) checkVersion(spec, where)
+  return Object.freeze({
+    ...same,
+    index: where.index,
+    property: where.property,
+    explicitName: name,
+    type,
+    autoincrement: isNumbered(spec, where),
+    makeDefault: initial === undefined ? undefined : defaultMaker(spec, initial, where),
+    version,
+    references,
+  })
+}
+
+function refuse({ place, property }: ColumnPlace, reason: string): never {
+  throw new MappingError(`${place}, column '${property}': ${reason}`)
+}
+
+function checkKey({ primaryKey, nullable, type }: ColumnSpec, where: ColumnPlace): void {
+  if (!primaryKey) return
+  if (nullable) refuse(where, 'a primary key cannot be null; remove nullable().')
+  if (type.kind === 'json') refuse(where, 'JSON documents cannot be a primary key; use text(), uuid() or integer().')
+}
+
+function checkVersion(spec: ColumnSpec, where: ColumnPlace): void {
+  if (spec.type.kind !== 'integer' || spec.type.convert !== undefined) {
+    refuse(where, `a version is a counter, so the column must be integer(), not ${typeName(spec)}.`)
+  }
+  if (spec.nullable) refuse(where, 'a version cannot be null; remove nullable().')
+  if (spec.primaryKey) refuse(where, 'a version changes at each UPDATE, so it cannot be part of the primary key.')
+  if (spec.references !== undefined) refuse(where, 'a version counts, so it cannot reference another table.')
+  if (spec.initial !== undefined || spec.makeOnUpdate !== undefined || spec.serverDefault !== undefined) {
+    refuse(where, 'heddle itself sets a version; remove default(), onUpdate() and serverDefault().')
+  }
+}
+
+function typeName({ type }: ColumnSpec): string {
+  return type.convert === undefined ? `${type.kind}()` : `custom() over ${type.kind}()`
+}
+
+/** Whether the database makes the key; where it was asked to and cannot, the reason is an error. */
+function isNumbered(spec: ColumnSpec, where: ColumnPlace): boolean {
+  if (spec.autoincrement === false) return false
+  const obstacle = numberingObstacle(spec, where)
+  if (obstacle === undefined) return true
+  if (spec.autoincrement === true) refuse(where, `autoincrement() is not possible: ${obstacle}.`)
+  return false
+}
+
+function numberingObstacle(spec: ColumnSpec, where: ColumnPlace): string | undefined {
+  if (!spec.primaryKey) return 'the column is no primary key; add primaryKey()'
+  if (!where.wholeKey) return 'the primary key has several columns; give their values yourself'
+  if ((spec.type.kind !== 'integer' && spec.type.kind !== 'bigint') || spec.type.convert !== undefined) {
+    return `databases number integer() and bigint() only, not ${typeName(spec)}`
+  }
+  if (spec.initial !== undefined || spec.serverDefault !== undefined)
+    return 'the column has a default; remove one of the two'
+  return spec.references === undefined ? undefined : 'the key is that of another row, which references() names'
+}
+
+function defaultMaker(spec: ColumnSpec, initial: Initial, where: ColumnPlace): () => unknown {
+  if ('make' in initial) return initial.make
+  const { value } = initial
+  if (value === null) {
+    if (!spec.nullable) refuse(where, 'default(null) needs nullable().')
+    return () => null
+  }
+  const problem = spec.type.problem(value)
+  if (problem !== undefined) refuse(where, `the default does not fit: ${problem}.`)
+  return sharedOrCopied(spec, value, where)
+}
+
+/**
+ * Primitives and frozen objects are shared. Dates, bytes and JSON are copied, here once, so that what the program does to
+ * its own object later changes no default, and again for each instance. An object of the program's own class cannot be.
+ */
+function sharedOrCopied({ type }: ColumnSpec, value: unknown, where: ColumnPlace): () => unknown {
+  if (typeof value !== 'object') return () => value
+  if (type.convert === undefined) {
+    const original = copyOf(value)
+    return () => copyOf(original)
+  }
+  if (Object.isFrozen(value)) return () => value
+  refuse(
+    where,
+    `all instances would share one default, ${found(value)}; give a function, default(() => …), or freeze it.`,
+  )
+}
+
+function copyOf(value: unknown): unknown {
+  return isDate(value) ? new Date(value.getTime()) : structuredClone(value)
+}

@@ -1,0 +1,182 @@
+import { MappingError } from '../errors.ts'
+import { found } from './found.ts'
+import type { ColumnType, ForeignKeyTarget, SqlExpression } from './model.ts'
+import { databaseNameProblem } from './names.ts'
+import { parseReference, type ReferenceOptions } from './reference.ts'
+
+/**
+ * What the types remember of a column: `'key'` part of the primary key, `'numbered'` the database can number its rows,
+ * `'optional'` a new instance may leave it out (it is nullable, or something makes its value).
+ */
+export type ColumnFlag = 'key' | 'numbered' | 'optional'
+
+/** Where a column's own description is found. Not for programs: `defineEntity` reads it. */
+export const SPEC: unique symbol = Symbol('heddle.column')
+
+declare const VALUE: unique symbol
+declare const FLAGS: unique symbol
+
+/** A default as it was given: one value for all, or a function that makes one for each. */
+export type Initial = { readonly value: unknown } | { readonly make: () => unknown }
+
+/** What the chain of a column has gathered. */
+export interface ColumnSpec {
+  readonly type: ColumnType
+  readonly nullable: boolean
+  readonly primaryKey: boolean
+  readonly unique: boolean
+  readonly version: boolean
+  readonly initial: Initial | undefined
+  readonly makeOnUpdate: (() => unknown) | undefined
+  readonly serverDefault: SqlExpression | undefined
+  readonly references: ForeignKeyTarget | undefined
+  /** undefined: numbered where that is possible. */
+  readonly autoincrement: boolean | undefined
+  readonly name: string | undefined
+}
+
+const PLAIN = {
+  nullable: false,
+  primaryKey: false,
+  unique: false,
+  version: false,
+  initial: undefined,
+  makeOnUpdate: undefined,
+  serverDefault: undefined,
+  references: undefined,
+  autoincrement: undefined,
+  name: undefined,
+} as const
+
+/**
+ * A column of an entity, as `integer()`, `text()` and their like make it. Immutable: every method gives a new column, so
+ * one may be kept in a variable and used in several entities.
+ *
+ * @example
+ * id: integer().primaryKey(),
+ * email: varchar(200).unique(),
+ * createdAt: timestamp().default(() => new Date()),
+ */
+export class Column<Value, Flags extends ColumnFlag = never> {
+  declare readonly [VALUE]: Value
+  declare readonly [FLAGS]: Flags
+  readonly [SPEC]: ColumnSpec
+
+  /** Not for programs: use `integer()`, `text()` and their like. */
+  constructor(type: ColumnType, changes: Partial<ColumnSpec> = {}) {
+    this[SPEC] = Object.freeze({ ...PLAIN, ...changes, type })
+    Object.freeze(this)
+  }
+
+  /**
+   * Makes the column the primary key, or, on several columns, part of it. An `integer()` or `bigint()` that is the whole
+   * key, has no default and references nothing is numbered by the database.
+   */
+  primaryKey(): Column<Value, Flags | 'key'> {
+    return this.#with({ primaryKey: true })
+  }
+
+  /** Allows null. A new instance may leave the property out: it is null then, unless there is a default. */
+  nullable(): Column<Value | null, Flags | 'optional'> {
+    return this.#with({ nullable: true })
+  }
+
+  /** Forbids two rows with the same value. */
+  unique(): Column<Value, Flags> {
+    return this.#with({ unique: true })
+  }
+
+  /**
+   * What the column holds when a new instance was not given a value, filled in at its first flush. A function makes a value
+   * for each instance. A plain value is the same for all; a Date, bytes or JSON object given as a value is copied for each
+   * instance, so that none can change another's.
+   *
+   * @throws MappingError from `entity()` when the value does not fit the column.
+   */
+  default(value: Value | (() => Value)): Column<Value, Flags | 'optional'> {
+    if (value === undefined) {
+      throw new MappingError(
+        'default(undefined) is no default: give a value, a function that makes one, or leave it out.',
+      )
+    }
+    const make = value as () => unknown
+    return this.#with({ initial: Object.freeze(typeof value === 'function' ? { make } : { value }) })
+  }
+
+  /** Makes a value at each UPDATE of a changed instance whose change does not give one itself. */
+  onUpdate(make: () => Value): Column<Value, Flags> {
+    if (typeof make !== 'function') {
+      throw new MappingError(`onUpdate(…) takes a function such as () => new Date(), got ${found(make)}.`)
+    }
+    return this.#with({ makeOnUpdate: make })
+  }
+
+  /**
+   * A default that the database fills in, as an SQL expression; the value is read back after INSERT.
+   *
+   * @example
+   * createdAt: timestamp().serverDefault(sql`current_timestamp`)
+   */
+  serverDefault(expression: SqlExpression): Column<Value, Flags | 'optional'> {
+    if (!isSqlExpression(expression)) {
+      throw new MappingError(`serverDefault(…) takes an SQL expression such as sql\`now()\`, got ${found(expression)}.`)
+    }
+    return this.#with({ serverDefault: expression })
+  }
+
+  /**
+   * Makes the column a foreign key. Both names are as the other entity writes them: its table, and the column's property
+   * (or its name in the database).
+   *
+   * @param target `'table.column'`, or `'schema.table.column'`
+   * @throws MappingError when the target has another form or an option is unknown
+   * @example
+   * userId: integer().references('users.id', { onDelete: 'cascade' })
+   */
+  references(target: `${string}.${string}`, options?: ReferenceOptions): Column<Value, Exclude<Flags, 'numbered'>> {
+    return this.#with({ references: parseReference(target, options) })
+  }
+
+  /**
+   * Makes the integer column a counter that guards against lost updates: 1 at INSERT, one more at each UPDATE, which fails
+   * with a StaleDataError when the row has another count by then.
+   */
+  version(this: Column<number, Flags>): Column<Value, Flags | 'optional'> {
+    return (this as unknown as Column<Value, Flags>).#with({ version: true })
+  }
+
+  /** The column's name in the database, where the engine's naming does not give it. */
+  named(name: string): Column<Value, Flags> {
+    const problem = databaseNameProblem(name)
+    if (problem !== undefined) throw new MappingError(`named(${found(name)}): a column's name ${problem}.`)
+    return this.#with({ name })
+  }
+
+  /** `false`: the program gives the key of every new instance, and the database does not number it. */
+  autoincrement(numbered: false): Column<Value, Exclude<Flags, 'numbered'>>
+  /** The database numbers the key, and `entity()` fails where it cannot. Numbering is the default where it is possible. */
+  autoincrement(numbered?: true): Column<Value, Flags>
+  autoincrement(numbered = true): Column<Value, Flags> {
+    if (typeof numbered !== 'boolean') {
+      throw new MappingError(`autoincrement(…) takes true or false, got ${found(numbered)}.`)
+    }
+    return this.#with({ autoincrement: numbered })
+  }
+
+  /** A method's own types say what the change does to `Value` and `Flags`. */
+  #with<NewValue, NewFlags extends ColumnFlag>(changes: Partial<ColumnSpec>): Column<NewValue, NewFlags> {
+    const { type, ...spec } = this[SPEC]
+    return new Column(type, { ...spec, ...changes })
+  }
+}
+
+/** Whether a value is a column as the builders make it. */
+export function isColumn(value: unknown): value is Column<unknown, ColumnFlag> {
+  return typeof value === 'object' && value !== null && SPEC in value
+}
+
+/** Whether a value can give Kysely its operation node. */
+export function isSqlExpression(value: unknown): value is SqlExpression {
+  if (typeof value !== 'object' || value === null) return false
+  return typeof (value as { toOperationNode?: unknown }).toOperationNode === 'function'
+}

@@ -1,0 +1,99 @@
+import { MappingError } from '../errors.ts'
+import { makeColumnModel } from './column-model.ts'
+import { readDefinition } from './definition.ts'
+import { type EntityOptions, readEntityOptions } from './entity-options.ts'
+import { found, listed } from './found.ts'
+import type { ColumnModel, EntityModel, RelationSource } from './model.ts'
+import { databaseNameProblem } from './names.ts'
+import { camelToSnake } from './naming.ts'
+import { readOnlyMap } from './read-only-map.ts'
+import { classOf, nameOf } from './registry.ts'
+
+/**
+ * Makes the model of an entity from what `entity()` was given, and checks all that can be checked without the other
+ * entities. Relations are kept unevaluated. The model is frozen through and through; only the class that it belongs to
+ * becomes known later, when it is first used.
+ *
+ * @throws MappingError which says what is wrong, where, and how to mend it
+ * @example
+ * const model = defineEntity('users', { id: integer().primaryKey(), name: text() }, { indexes: [['name']] })
+ */
+export function defineEntity(table: string, definition: object, options: EntityOptions = {}): EntityModel {
+  checkTable(table)
+  const place = `entity('${table}')`
+  const { columns: specs, relations } = readDefinition(place, definition)
+  const keyLength = [...specs.values()].filter((spec) => spec.primaryKey).length
+  const columns = [...specs].map(([property, spec], index) => {
+    return makeColumnModel(spec, { index, property, place, wholeKey: spec.primaryKey && keyLength === 1 })
+  })
+  if (keyLength === 0) throw noKey(place, columns)
+  checkVersions(place, columns)
+  checkDatabaseNames(place, columns)
+  return assemble(table, columns, relations, readEntityOptions(place, options, new Set(specs.keys())))
+}
+
+function assemble(
+  table: string,
+  columns: readonly ColumnModel[],
+  relations: readonly RelationSource[],
+  options: ReturnType<typeof readEntityOptions>,
+): EntityModel {
+  const model: EntityModel = Object.freeze({
+    table,
+    ...options,
+    columns: Object.freeze(columns),
+    columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
+    key: Object.freeze(columns.filter((column) => column.primaryKey)),
+    version: columns.find((column) => column.version),
+    generated: Object.freeze(columns.filter((column) => column.autoincrement || column.serverDefault !== undefined)),
+    relations,
+    get name() {
+      return nameOf(model)
+    },
+    get entityClass() {
+      return classOf(model)
+    },
+  })
+  return model
+}
+
+function checkTable(table: unknown): asserts table is string {
+  const problem = databaseNameProblem(table)
+  if (problem === undefined) return
+  const schema = typeof table === 'string' && table.includes('.') ? '; a schema is an option: { schema }' : ''
+  throw new MappingError(`entity(${found(table)}): a table's name ${problem}${schema}.`)
+}
+
+function noKey(place: string, columns: readonly ColumnModel[]): MappingError {
+  const advice = columns.some((column) => column.property === 'id')
+    ? "add .primaryKey() to 'id'"
+    : 'add a column such as id: integer().primaryKey(), or .primaryKey() to those that identify a row'
+  return new MappingError(`${place}: there is no primary key; ${advice}.`)
+}
+
+function checkVersions(place: string, columns: readonly ColumnModel[]): void {
+  const versions = columns.filter((column) => column.version).map((column) => column.property)
+  if (versions.length < 2) return
+  throw new MappingError(`${place}: an entity has one version column at most, but there are ${listed(versions)}.`)
+}
+
+/**
+ * Two columns must not meet in one name in the database, under either of heddle's namings; upper and lower case are the same
+ * to most databases.
+ */
+function checkDatabaseNames(place: string, columns: readonly ColumnModel[]): void {
+  for (const naming of [camelToSnake, (property: string) => property]) {
+    const owners = new Map<string, string>()
+    for (const { property, explicitName } of columns) {
+      const name = explicitName ?? naming(property)
+      const owner = owners.get(name.toLowerCase())
+      if (owner !== undefined) {
+        throw new MappingError(
+          `${place}: the properties '${owner}' and '${property}' would both be the column '${name}'; give one of them ` +
+            "another name with .named('…').",
+        )
+      }
+      owners.set(name.toLowerCase(), property)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { MappingError } from '../errors.ts'
+import { isSqlExpression } from './column.ts'
+import { found } from './found.ts'
+import type { IndexModel, SqlExpression } from './model.ts'
+import { databaseNameProblem } from './names.ts'
+import { checkOptionNames, suggestion } from './option-names.ts'
+
+/** An index: the properties, or these with a name and whether they are unique together. */
+export type IndexOption<Property extends string = string> =
+  | readonly Property[]
+  | {
+      readonly properties: readonly Property[]
+      /** No two rows may have the same values. Default: false. */
+      readonly unique?: boolean
+      /** Its name in the database. Default: made of the table's and the columns'. */
+      readonly name?: string
+    }
+
+/** What an entity takes beside its table and its definition. */
+export interface EntityOptions<Property extends string = string> {
+  /** The schema (PostgreSQL) or database (MySQL) that holds the table. */
+  readonly schema?: string
+  readonly indexes?: readonly IndexOption<Property>[]
+  /** Properties of which no two rows may have the same values: an index that is unique, in short. */
+  readonly uniques?: readonly (readonly Property[])[]
+  /** Conditions that every row must meet, as SQL expressions. */
+  readonly checks?: readonly SqlExpression[]
+}
+
+/** The options of an entity, checked. */
+export interface ReadEntityOptions {
+  readonly schema: string | undefined
+  readonly indexes: readonly IndexModel[]
+  readonly checks: readonly SqlExpression[]
+}
+
+/**
+ * Checks the options of an entity.
+ *
+ * @param place how messages begin
+ * @param properties the properties that are columns
+ */
+export function readEntityOptions(
+  place: string,
+  options: EntityOptions,
+  properties: ReadonlySet<string>,
+): ReadEntityOptions {
+  checkOptionNames(place, options, ['schema', 'indexes', 'uniques', 'checks'])
+  const indexes = listOf(place, 'indexes', options.indexes).map((index) =>
+    readIndex(place, 'indexes', index, properties),
+  )
+  const uniques = listOf(place, 'uniques', options.uniques).map((unique) => {
+    return { ...readIndex(place, 'uniques', unique, properties), unique: true }
+  })
+  const all = [...indexes, ...uniques].map((index) => Object.freeze(index))
+  return {
+    schema: readSchema(place, options.schema),
+    indexes: Object.freeze(all),
+    checks: readChecks(place, options.checks),
+  }
+}
+
+function readSchema(place: string, schema: unknown): string | undefined {
+  if (schema === undefined) return undefined
+  const problem = databaseNameProblem(schema)
+  if (problem !== undefined) throw new MappingError(`${place}: schema ${found(schema)}: a schema's name ${problem}.`)
+  return schema as string
+}
+
+function readChecks(place: string, checks: unknown): readonly SqlExpression[] {
+  const list = listOf(place, 'checks', checks)
+  for (const check of list) {
+    if (isSqlExpression(check)) continue
+    throw new MappingError(`${place}: checks takes SQL expressions such as sql\`price > 0\`, got ${found(check)}.`)
+  }
+  return Object.freeze([...list]) as readonly SqlExpression[]
+}
+
+function listOf(place: string, option: string, list: unknown): readonly unknown[] {
+  if (list === undefined) return []
+  if (Array.isArray(list)) return list
+  throw new MappingError(`${place}: ${option} must be an array, got ${found(list)}.`)
+}
+
+function readIndex(place: string, option: string, index: unknown, properties: ReadonlySet<string>): IndexModel {
+  const where = `${place}: ${option}`
+  const given = Array.isArray(index) ? { properties: index } : index
+  checkOptionNames(where, given, ['properties', 'unique', 'name'])
+  const { properties: names, unique = false, name } = given as Record<string, unknown>
+  if (typeof unique !== 'boolean')
+    throw new MappingError(`${where}: unique must be true or false, got ${found(unique)}.`)
+  const problem = name === undefined ? undefined : databaseNameProblem(name)
+  if (problem !== undefined) throw new MappingError(`${where}: name ${found(name)}: an index's name ${problem}.`)
+  return { name: name as string | undefined, properties: readProperties(where, names, properties), unique }
+}
+
+function readProperties(where: string, names: unknown, known: ReadonlySet<string>): readonly string[] {
+  if (!Array.isArray(names) || names.length === 0) {
+    throw new MappingError(`${where}: an index needs an array of properties, such as ['name'], got ${found(names)}.`)
+  }
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (!known.has(name))
+      throw new MappingError(`${where}: ${found(name)} is no column; ${suggestion(String(name), known)}`)
+    if (seen.has(name)) throw new MappingError(`${where}: ${found(name)} stands twice in one index; remove one.`)
+    seen.add(name)
+  }
+  return Object.freeze([...seen])
+}

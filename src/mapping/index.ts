@@ -1,0 +1,72 @@
+export type { CascadeName } from './cascade.ts'
+export { Column, type ColumnFlag } from './column.ts'
+export {
+  bigint,
+  boolean,
+  bytes,
+  type CustomOptions,
+  custom,
+  date,
+  decimal,
+  enumeration,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from './columns.ts'
+export { defineEntity } from './define-entity.ts'
+export type { EntityOptions, IndexOption } from './entity-options.ts'
+export { type ForeignKey, type ForeignKeyGraph, foreignKeyGraph } from './foreign-keys.ts'
+export type {
+  ColumnKind,
+  ColumnModel,
+  ColumnType,
+  Conversion,
+  EntityModel,
+  ForeignKeyTarget,
+  IndexModel,
+  KeyPart,
+  ReferentialAction,
+  RelationSource,
+  SqlExpression,
+} from './model.ts'
+export { MODEL } from './model-symbol.ts'
+export { camelToSnake, type Naming, type NamingChoice, namingOf } from './naming.ts'
+export type { ReferenceOptions } from './reference.ts'
+export { adoptClass, classOf, modelOf, modelOfInstance, nameOf, tryModelOf } from './registry.ts'
+export type {
+  Lazy,
+  ManyToManyOptions,
+  ManyToOneOptions,
+  OneToManyOptions,
+  OneToOneOptions,
+  OrderTerm,
+  RelationKind,
+  RelationOptions,
+  ToManyRelation,
+  ToOneRelation,
+} from './relation.ts'
+export { manyToMany, manyToOne, oneToMany, oneToOne } from './relation-builders.ts'
+export { type RelationModel, relationsOf } from './relations.ts'
+export type {
+  CollectionWrites,
+  ColumnNames,
+  ColumnsOf,
+  EntityClass,
+  EntityFunction,
+  Instance,
+  InstanceMethods,
+  KeyOf,
+  Loaded,
+  LoadedCollection,
+  Paths,
+  PlainObject,
+  ToMany,
+  ToOne,
+  Unloaded,
+  UnloadedCollection,
+  Values,
+} from './types.ts'

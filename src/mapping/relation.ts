@@ -1,0 +1,123 @@
+import type { CascadeName } from './cascade.ts'
+
+/** What connects two entities, seen from the one whose property it is. */
+export type RelationKind = 'manyToOne' | 'oneToMany' | 'oneToOne' | 'manyToMany'
+
+/**
+ * How a relation is loaded when nothing else is said: `'select'` when it is awaited, `'selectin'` by a second query for all
+ * together, `'joined'` in the same query, `'raise'` never (awaiting it is an error).
+ */
+export type Lazy = 'select' | 'selectin' | 'joined' | 'raise'
+
+/** A property to order by, or a property and a direction. */
+export type OrderTerm = string | readonly [property: string, direction: 'asc' | 'desc']
+
+/** What every relation takes. */
+export interface RelationOptions {
+  /** The property of the other entity that is this relation seen from there. Both sides then agree at once. */
+  readonly backPopulates?: string
+  /**
+   * Which acts on this instance reach the related ones: names of `save-update`, `merge`, `delete`, `delete-orphan`,
+   * `expunge`, `refresh-expire`, `all` (all but delete-orphan), `none`, with commas between. Default: `'save-update, merge'`.
+   */
+  readonly cascade?: string
+  /** How it is loaded when a query does not say. Default: `'select'`. */
+  readonly lazy?: Lazy
+  /** Read only: changes of it write nothing. Default: false. */
+  readonly viewOnly?: boolean
+  /** Written by an UPDATE of its own, so that two rows can point at each other. Default: false. */
+  readonly postUpdate?: boolean
+}
+
+/** What a relation to one instance, held by a foreign key of this entity, takes. */
+export interface ManyToOneOptions extends RelationOptions {
+  /** The property of this entity (several for a composite key) that holds the other's key. Default: found by its reference. */
+  readonly foreignKey?: string | readonly string[]
+  /** An instance has one parent at most; needed for `delete-orphan` on this side. Default: false. */
+  readonly singleParent?: boolean
+}
+
+/** What a relation to many instances, held by a foreign key of theirs, takes. */
+export interface OneToManyOptions extends RelationOptions {
+  /** The property of the other entity that holds this one's key. Default: found by its reference. */
+  readonly foreignKey?: string | readonly string[]
+  /** The order in which the collection is loaded. */
+  readonly orderBy?: OrderTerm | readonly OrderTerm[]
+  /** Leaves what is not loaded to the database's own ON DELETE; `'all'`: touches no child at all. Default: false. */
+  readonly passiveDeletes?: boolean | 'all'
+}
+
+/** What a relation to one instance, where that instance has this one alone, takes. */
+export interface OneToOneOptions extends RelationOptions {
+  /** The property of this entity that holds the other's key. Left out on the side whose key the other holds. */
+  readonly foreignKey?: string | readonly string[]
+  readonly passiveDeletes?: boolean | 'all'
+  readonly singleParent?: boolean
+}
+
+/** What a relation through a table of pairs takes. */
+export interface ManyToManyOptions extends RelationOptions {
+  /** The table of the pairs. */
+  readonly through: string
+  readonly orderBy?: OrderTerm | readonly OrderTerm[]
+  readonly passiveDeletes?: boolean | 'all'
+  readonly singleParent?: boolean
+}
+
+/** All options of a relation as they were given, of whatever kind it is. */
+export interface GivenRelationOptions extends OneToManyOptions, Omit<ManyToManyOptions, 'through'> {
+  readonly through?: string
+}
+
+/** Where a relation's own description is found. Not for programs: `relationsOf` reads it. */
+export const RELATION: unique symbol = Symbol('heddle.relation')
+
+/** What a relation builder has gathered. */
+export interface RelationSpec {
+  readonly kind: RelationKind
+  readonly target: () => unknown
+  readonly nullable: boolean
+  readonly options: GivenRelationOptions
+  readonly cascade: ReadonlySet<CascadeName>
+}
+
+declare const CLASS: unique symbol
+declare const NULLABLE: unique symbol
+
+/**
+ * A relation to one instance. It keeps the type of the class it points at unresolved, so that two classes may name each
+ * other in their own definitions.
+ */
+export class ToOneRelation<Class, Nullable extends boolean> {
+  declare readonly [CLASS]: Class
+  declare readonly [NULLABLE]: Nullable
+  readonly [RELATION]: RelationSpec
+
+  /** Not for programs: use `manyToOne` and `oneToOne`. */
+  constructor(spec: RelationSpec) {
+    this[RELATION] = Object.freeze(spec)
+    Object.freeze(this)
+  }
+
+  /** The relation may be to nothing: the property's type includes null. */
+  nullable(): ToOneRelation<Class, true> {
+    return new ToOneRelation({ ...this[RELATION], nullable: true })
+  }
+}
+
+/** A relation to many instances: a collection. */
+export class ToManyRelation<Class> {
+  declare readonly [CLASS]: Class
+  readonly [RELATION]: RelationSpec
+
+  /** Not for programs: use `oneToMany` and `manyToMany`. */
+  constructor(spec: RelationSpec) {
+    this[RELATION] = Object.freeze(spec)
+    Object.freeze(this)
+  }
+}
+
+/** Whether a value is a relation as the builders make it. */
+export function isRelation(value: unknown): value is { readonly [RELATION]: RelationSpec } {
+  return typeof value === 'object' && value !== null && RELATION in value
+}
