@@ -15,7 +15,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
-    reporters: ['default'],
+    reporters: ['default', ...(process.env['HEDDLE_TEST_TOTALS'] ? ['./test/support/totals-reporter.ts'] : [])],
     projects: [
       {
         extends: true,
