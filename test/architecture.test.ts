@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import * as rules from './support/architecture/rules.ts'
-import { readSources, repository, type SourceFile, sourceFile } from './support/architecture/source.ts'
+import { readSources, type SourceFile, sourceFile } from './support/architecture/source.ts'
+import { repository } from './support/repository.ts'
 
 const sources = readSources(repository, 'src')
 

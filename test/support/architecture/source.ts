@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
+import { join, posix } from 'node:path'
 
 /** One import or re-export as it is written. */
 export interface ImportSite {
@@ -133,6 +133,3 @@ function endOf(text: string, mark: string, from: number, length: number): number
   const found = text.indexOf(mark, from)
   return found === -1 ? text.length : found + length
 }
-
-/** The root of the repository. */
-export const repository = dirname(dirname(dirname(import.meta.dirname)))

@@ -1,0 +1,4 @@
+import { dirname } from 'node:path'
+
+/** The root of the repository. */
+export const repository = dirname(dirname(import.meta.dirname))
