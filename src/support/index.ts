@@ -1,3 +1,4 @@
+export { AsyncContext } from './async-context.ts'
 export type { Clock, ClockTimer } from './clock.ts'
 export { systemClock } from './clock.ts'
 export type { DeadlineOptions } from './deadline.ts'
@@ -28,6 +29,6 @@ export {
 } from './options.ts'
 export type { Edge, SortOutcome } from './toposort.ts'
 export { describeCycle, sortOrCycle, toposort, toposortLevels } from './toposort.ts'
-export { callSite, isTracing, setTracing } from './trace.ts'
+export { callSite, captureCallSite, isTracing, setTracing } from './trace.ts'
 export type { Warning } from './warn.ts'
 export { warn } from './warn.ts'

@@ -24,14 +24,15 @@ export function setTracing(on: boolean): void {
  * or `undefined` while tracing is off.
  */
 export function callSite(): string | undefined {
-  return tracing ? trimmedStack() : undefined
+  return tracing ? captureCallSite() : undefined
 }
 
-function trimmedStack(): string {
+/** Like {@link callSite}, whether tracing is on or not: for what is worth its cost always. */
+export function captureCallSite(): string {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 40
   const holder: { stack?: string } = {}
-  Error.captureStackTrace(holder, callSite)
+  Error.captureStackTrace(holder, captureCallSite)
   Error.stackTraceLimit = limit
   const frames = (holder.stack ?? '').split('\n').slice(1)
   const callers = frames.filter((frame) => !frame.includes('node:internal') && !frame.includes(ownFolder))
