@@ -2,7 +2,7 @@
  * Packs the package as a release would, installs the tarball into an empty folder and runs a first program there.
  * `node scripts/pack-smoke.ts` prints what it does and fails with what went wrong.
  */
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,7 +60,14 @@ function stage(): string {
 
 function npm(args: readonly string[], cwd: string): string {
   console.log(`npm ${args.join(' ')}`)
-  return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  return runIn(cwd, 'npm', args)
+}
+
+/** Runs a program to its end and gives what it printed; what it printed is part of the error when it fails. */
+function runIn(cwd: string, program: string, args: readonly string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+  return stdout
 }
 
 /** Fails when the tarball holds what no user needs, or lacks what package.json points at. */
@@ -91,10 +98,7 @@ try {
   writeFileSync(join(program, 'package.json'), JSON.stringify({ name: 'first-program', private: true, type: 'module' }))
   npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--silent', join(folder, packed.filename)], program)
   writeFileSync(join(program, 'app.ts'), firstProgram)
-  const output = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'app.ts'], {
-    cwd: program,
-    encoding: 'utf8',
-  })
+  const output = runIn(program, process.execPath, ['--disable-warning=ExperimentalWarning', 'app.ts'])
   if (output !== printed) throw new Error(`The first program printed\n${output}\ninstead of\n${printed}`)
   console.log(`${packed.filename}: ${packed.files.length} files; the first program runs`)
 } finally {

@@ -23,8 +23,9 @@ describe('the pages', () => {
 })
 
 describe.skipIf(noPackage)(`the programs on the pages${noPackage ? ` (not checked: ${noPackage})` : ''}`, () => {
-  let built: BuiltPackage
-  const folderOf = (program: DocumentedProgram) => join(built.folder, program.page.replace(/\W+/g, '-'))
+  let built: BuiltPackage | undefined
+  const home = () => built?.folder ?? expect.fail('The package is not built.')
+  const folderOf = (program: DocumentedProgram) => join(home(), program.page.replace(/\W+/g, '-'))
   const fileOf = (program: DocumentedProgram) => join(folderOf(program), program.name)
 
   beforeAll(async () => {
@@ -34,11 +35,11 @@ describe.skipIf(noPackage)(`the programs on the pages${noPackage ? ` (not checke
       writeFileSync(fileOf(program), program.text)
     }
   })
-  afterAll(() => built.remove())
+  afterAll(() => built?.remove())
 
   it.runIf(programs.length > 0)('compile', async () => {
     const files = programs.map(fileOf)
-    const { code, output } = await checkTypes(compilers[2], built.folder, files, { skipLibCheck: true })
+    const { code, output } = await checkTypes(compilers[2], home(), files, { skipLibCheck: true })
     expect(output).toBe('')
     expect(code).toBe(0)
   })

@@ -34,17 +34,18 @@ describe('the types as the sources give them', () => {
 })
 
 describe.skipIf(noPackage)(`the types as the package gives them${noPackage ? ` (${noPackage})` : ''}`, () => {
-  let built: BuiltPackage
+  let built: BuiltPackage | undefined
+  const home = () => built?.folder ?? expect.fail('The package is not built.')
   beforeAll(async () => {
     built = await builtPackage('types')
-    for (const [name, text] of consumers()) writeFileSync(join(built.folder, name), text)
+    for (const [name, text] of consumers()) writeFileSync(join(home(), name), text)
   })
-  afterAll(() => built.remove())
+  afterAll(() => built?.remove())
 
   for (const compiler of compilers) {
     it(`hold under ${compiler.name}, declarations included`, async () => {
-      const files = consumers().map(([name]) => join(built.folder, name))
-      const { code, output } = await checkTypes(compiler, built.folder, files)
+      const files = consumers().map(([name]) => join(home(), name))
+      const { code, output } = await checkTypes(compiler, home(), files)
       expect(output).toBe('')
       expect(code).toBe(0)
     })
