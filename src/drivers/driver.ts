@@ -48,6 +48,8 @@ export interface BeginOptions {
   readonly readOnly?: boolean
   /** Gives up waiting (SQLite's queue of writers) when aborted. */
   readonly signal?: AbortSignal
+  /** What the transaction calls itself where others are told that they wait for it (SQLite's queue of writers). */
+  readonly label?: string
 }
 
 /**
@@ -74,6 +76,11 @@ export interface DriverConnection {
   /** Set once the connection is known to be unusable, with the reason; the driver never throws from an event. */
   readonly brokenBy: unknown
   run(statement: Statement): Promise<Outcome>
+  /**
+   * Only on synchronous drivers: runs the statement at once and returns what `run` would resolve to, or throws what it would
+   * reject with. Undefined, with nothing done, when the statement has to wait for a lock: then call `run`.
+   */
+  runNow?(statement: Statement): Outcome | undefined
   /** The same text with several sets of values, in order; one batch. Stops at the first failure. */
   runEach(statement: Statement, parameterSets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]>
   /** Rows in batches through a cursor; ending the iteration early closes the cursor. Each batch is an array of rows. */
@@ -101,6 +108,8 @@ export interface DriverConnection {
 export interface Driver {
   /** The driver's name as in a URL: 'node-sqlite', 'better-sqlite3', 'pg', 'pglite', 'mysql2'. */
   readonly name: string
+  /** The database is one connection that all holders take in turns (an embedded server): a pool of it has one. */
+  readonly singleConnection?: boolean
   connect(options: { readonly signal?: AbortSignal }): Promise<DriverConnection>
   /** Frees what the driver itself keeps beyond its connections (an embedded database). Never rejects. */
   dispose(): Promise<void>
