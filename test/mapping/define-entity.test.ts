@@ -1,0 +1,486 @@
+import { sql } from 'kysely'
+import { describe, expect, it } from 'vitest'
+import { ArgumentError, MappingError } from '../../src/errors.ts'
+import {
+  bigint,
+  bytes,
+  custom,
+  decimal,
+  defineEntity,
+  type EntityModel,
+  enumeration,
+  integer,
+  json,
+  manyToOne,
+  oneToMany,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from '../../src/mapping/index.ts'
+
+const id = integer().primaryKey()
+const column = (model: EntityModel, property: string) => model.columnOf.get(property)!
+const options = (given: object) => () => defineEntity('users', { id, name: text() }, given)
+const defining = (definition: object) => () => defineEntity('users', definition)
+const loosely = (value: unknown) => value as never
+
+describe('defineEntity', () => {
+  it('makes the model of a table from a definition', () => {
+    const check = sql`length(name) > 0`
+    const model = defineEntity(
+      'users',
+      {
+        id,
+        name: text(),
+        email: varchar(200).unique().named('e_mail'),
+        teamId: integer().nullable().references('teams.id'),
+      },
+      {
+        schema: 'app',
+        indexes: [['name'], { properties: ['name', 'email'], name: 'both' }],
+        uniques: [['email', 'teamId']],
+        checks: [check],
+      },
+    )
+    expect(model).toMatchObject({ table: 'users', schema: 'app', name: 'users', version: undefined, relations: [] })
+    expect(model.columns.map((each) => [each.index, each.property, each.type.kind])).toEqual([
+      [0, 'id', 'integer'],
+      [1, 'name', 'text'],
+      [2, 'email', 'varchar'],
+      [3, 'teamId', 'integer'],
+    ])
+    expect(model.key).toEqual([column(model, 'id')])
+    expect(model.generated).toEqual([column(model, 'id')])
+    expect(column(model, 'email')).toMatchObject({ unique: true, explicitName: 'e_mail', nullable: false })
+    expect(column(model, 'teamId')).toMatchObject({ nullable: true, references: { table: 'teams', column: 'id' } })
+    expect(model.checks).toEqual([check])
+    expect(model.indexes).toEqual([
+      { name: undefined, properties: ['name'], unique: false },
+      { name: 'both', properties: ['name', 'email'], unique: false },
+      { name: undefined, properties: ['email', 'teamId'], unique: true },
+    ])
+  })
+
+  it('freezes the model through and through', () => {
+    const model = defineEntity(
+      'users',
+      {
+        id,
+        state: enumeration('a'),
+        ref: integer().references('a.b', { onDelete: 'cascade' }),
+        get other() {
+          return manyToOne(() => null)
+        },
+      },
+      { indexes: [['state']], checks: [sql`true`] },
+    )
+    const parts = [
+      model,
+      model.columns,
+      model.key,
+      model.generated,
+      model.indexes,
+      model.checks,
+      model.relations,
+      model.columnOf,
+    ]
+    const inner = [
+      ...model.columns,
+      ...model.indexes,
+      model.indexes[0]!.properties,
+      ...model.relations,
+      column(model, 'state').type,
+    ]
+    for (const part of [...parts, ...inner, column(model, 'state').type.values, column(model, 'ref').references]) {
+      expect(Object.isFrozen(part)).toBe(true)
+    }
+    const map = model.columnOf as Map<string, unknown>
+    expect(() => map.set('x', 1)).toThrow(TypeError)
+    expect(() => map.delete('id')).toThrow(TypeError)
+    expect(() => map.clear()).toThrow(TypeError)
+    expect(model.columnOf.size).toBe(3)
+  })
+
+  it('never calls a getter of the definition', () => {
+    let calls = 0
+    const definition = {
+      id,
+      get other() {
+        calls += 1
+        return oneToMany(() => Later)
+      },
+    }
+    const model = defineEntity('users', definition)
+    class Later {}
+    expect(calls).toBe(0)
+    expect(model.relations.map((relation) => relation.property)).toEqual(['other'])
+    expect(model.columnOf.has('other')).toBe(false)
+  })
+
+  it('leaves columns as they were when one is made from another', () => {
+    const name = text()
+    const wide = name.nullable().unique().named('x')
+    const model = defineEntity('users', { id, name, wide })
+    expect(column(model, 'name')).toMatchObject({ nullable: false, unique: false, explicitName: undefined })
+    expect(column(model, 'wide')).toMatchObject({ nullable: true, unique: true, explicitName: 'x' })
+    expect(Object.isFrozen(name)).toBe(true)
+  })
+
+  it('orders a composite key as it is written', () => {
+    const model = defineEntity('memberships', {
+      since: timestamp(),
+      team: text().primaryKey(),
+      user: integer().primaryKey(),
+    })
+    expect(model.key.map((each) => each.property)).toEqual(['team', 'user'])
+    expect(model.generated).toEqual([])
+  })
+})
+
+describe('numbered keys', () => {
+  const numbered = (definition: object) => defineEntity('users', definition).key[0]?.autoincrement
+  it('a sole integer or bigint key is numbered by the database', () => {
+    expect(numbered({ id })).toBe(true)
+    expect(numbered({ id: bigint().primaryKey() })).toBe(true)
+    expect(numbered({ id: integer().primaryKey().autoincrement() })).toBe(true)
+  })
+  it('a key that something else makes is not', () => {
+    expect(numbered({ id: id.autoincrement(false) })).toBe(false)
+    expect(numbered({ id: id.default(() => 5) })).toBe(false)
+    expect(numbered({ id: id.serverDefault(sql`nextval('s')`) })).toBe(false)
+    expect(numbered({ id: id.references('users.id') })).toBe(false)
+    expect(numbered({ id, other: integer().primaryKey() })).toBe(false)
+    expect(numbered({ id: uuid().primaryKey() })).toBe(false)
+  })
+  it('a server default is read back like a numbered key', () => {
+    const model = defineEntity('users', { id, createdAt: timestamp().serverDefault(sql`now()`), name: text() })
+    expect(model.generated.map((each) => each.property)).toEqual(['id', 'createdAt'])
+  })
+  const custom_ = () =>
+    custom({ storage: integer(), toDatabase: (n: number) => n, fromDatabase: (n) => n }).primaryKey()
+  it.each([
+    ['no key', { id, n: integer().autoincrement() }, 'the column is no primary key; add primaryKey()'],
+    ['a composite key', { id: id.autoincrement(), b: integer().primaryKey() }, 'the primary key has several columns'],
+    ['a text', { id: text().primaryKey().autoincrement() }, 'databases number integer() and bigint() only, not text()'],
+    ['a custom type', { id: custom_().autoincrement() }, 'not custom() over integer()'],
+    ['a default', { id: id.default(1).autoincrement() }, 'the column has a default; remove one of the two'],
+    [
+      'a reference',
+      { id: id.references('a.b').autoincrement() },
+      'the key is that of another row, which references() names',
+    ],
+  ])('autoincrement() of %s is refused', (_, definition, reason) => {
+    expect(defining(definition)).toThrow(MappingError)
+    expect(defining(definition)).toThrow(reason)
+  })
+})
+
+describe('defaults', () => {
+  const maker = (made: object) => column(defineEntity('users', { id, value: loosely(made) }), 'value').makeDefault
+
+  it('a function makes a value for each instance', () => {
+    let count = 0
+    const make = maker(integer().default(() => ++count))
+    expect([make?.(), make?.()]).toEqual([1, 2])
+    expect(maker(text())).toBeUndefined()
+  })
+
+  it('a plain value is the same for all', () => {
+    expect(maker(text().default('x'))?.()).toBe('x')
+    expect(maker(text().nullable().default(null))?.()).toBeNull()
+    expect(maker(json().default(false))?.()).toBe(false)
+  })
+
+  it('an object given as a value is copied for each instance, and from the start', () => {
+    const given = { tags: ['a'] }
+    const make = maker(json<{ tags: string[] }>().default(given))
+    given.tags.push('changed by the program')
+    const first = make?.() as { tags: string[] }
+    first.tags.push('changed in an instance')
+    expect(make?.()).toEqual({ tags: ['a'] })
+  })
+
+  it('dates and bytes are copied too', () => {
+    const day = new Date(5)
+    const make = maker(timestamp().default(day))
+    expect(make?.()).toEqual(day)
+    expect(make?.()).not.toBe(make?.())
+    const bytesMake = maker(bytes().default(new Uint8Array([1, 2])))
+    expect(bytesMake?.()).toEqual(new Uint8Array([1, 2]))
+    expect(bytesMake?.()).not.toBe(bytesMake?.())
+  })
+
+  it('an object of a custom type is shared when it is frozen, and refused when it is not', () => {
+    const wrapped = custom({ storage: integer(), toDatabase: (v: { n: number }) => v.n, fromDatabase: (n) => ({ n }) })
+    const frozen = Object.freeze({ n: 1 })
+    expect(maker(wrapped.default(frozen))?.()).toBe(frozen)
+    expect(() => maker(wrapped.default({ n: 1 }))).toThrow(
+      'all instances would share one default, an object; give a function',
+    )
+    expect(maker(wrapped.default(() => ({ n: 2 })))?.()).toEqual({ n: 2 })
+  })
+
+  it('a default that does not fit its column is refused where it is declared', () => {
+    expect(() => maker(integer().default(loosely('5')))).toThrow(
+      "entity('users'), column 'value': the default does not fit: expected an integer, got '5' (string).",
+    )
+    expect(() => maker(decimal(3, 2).default('10.00'))).toThrow('expected at most 1 digits before the point')
+    expect(() => maker(text().default(loosely(null)))).toThrow('default(null) needs nullable()')
+    expect(() => text().default(loosely(undefined))).toThrow('default(undefined) is no default')
+  })
+
+  it('onUpdate() and serverDefault() refuse what they cannot use', () => {
+    expect(() => text().onUpdate(loosely('x'))).toThrow(
+      "onUpdate(…) takes a function such as () => new Date(), got 'x' (string)",
+    )
+    expect(() => text().serverDefault(loosely('now()'))).toThrow(
+      "takes an SQL expression such as sql`now()`, got 'now()' (string)",
+    )
+    const make = () => 'later'
+    expect(column(defineEntity('users', { id, a: text().onUpdate(make) }), 'a').makeOnUpdate).toBe(make)
+  })
+})
+
+describe('version columns', () => {
+  it('is a counter of the entity', () => {
+    const model = defineEntity('users', { id, rev: integer().version() })
+    expect(model.version).toBe(column(model, 'rev'))
+  })
+  it.each([
+    ['a text', { id, rev: (text() as never as ReturnType<typeof integer>).version() }, 'must be integer(), not text()'],
+    [
+      'a bigint',
+      { id, rev: (bigint() as never as ReturnType<typeof integer>).version() },
+      'must be integer(), not bigint()',
+    ],
+    ['a nullable column', { id, rev: integer().version().nullable() }, 'a version cannot be null; remove nullable()'],
+    ['a key', { id: integer().version().primaryKey() }, 'cannot be part of the primary key'],
+    ['a default', { id, rev: integer().version().default(0) }, 'heddle itself sets a version'],
+    [
+      'an onUpdate()',
+      {
+        id,
+        rev: integer()
+          .version()
+          .onUpdate(() => 1),
+      },
+      'heddle itself sets a version',
+    ],
+    ['a reference', { id, rev: integer().version().references('a.b') }, 'it cannot reference another table'],
+    [
+      'a second one',
+      { id, a: integer().version(), b: integer().version() },
+      "one version column at most, but there are 'a', 'b'",
+    ],
+  ])('%s as version is refused', (_, definition, reason) => {
+    expect(defining(definition)).toThrow(MappingError)
+    expect(defining(definition)).toThrow(reason)
+  })
+})
+
+describe('names', () => {
+  it.each([
+    ['', 'must not be empty'],
+    [' users', 'must not begin or end with a space'],
+    ['us"ers', 'must not hold quotes'],
+    ['us\u0000ers', 'control characters'],
+    ['app.users', 'must not hold a point; a schema is an option: { schema }'],
+    ['ü'.repeat(40), 'must not be longer than 63 bytes (it has 80)'],
+    [undefined, 'must be a string'],
+  ])('the table name %j is refused', (table, reason) => {
+    expect(() => defineEntity(loosely(table), { id })).toThrow(MappingError)
+    expect(() => defineEntity(loosely(table), { id })).toThrow(reason)
+  })
+
+  it('unusual names that every database can hold are accepted', () => {
+    for (const table of ['order', 'my table', 'größe', 'a-b', 'Users$1'])
+      expect(defineEntity(table, { id }).table).toBe(table)
+  })
+
+  it.each([
+    'constructor',
+    'toString',
+    'valueOf',
+    'hasOwnProperty',
+    'toObject',
+    'toJSON',
+    'then',
+    '__defineGetter__',
+    'first name',
+    '0',
+    '',
+  ])('the property %j is refused, and the column can still have the name', (property) => {
+    expect(defining({ id, [property]: text() })).toThrow(MappingError)
+    expect(defining({ id, [property]: text() })).toThrow(`entity('users'): the property '${property}'`)
+    if (property !== '')
+      expect(column(defineEntity('users', { id, other: text().named(property) }), 'other').explicitName).toBe(property)
+  })
+
+  it('__proto__ and symbols are refused as properties', () => {
+    const definition = JSON.parse('{"__proto__": 1}')
+    expect(defining({ id, [Symbol('s')]: text() })).toThrow('is a symbol')
+    expect(defining(definition)).toThrow("the property '__proto__'")
+  })
+
+  it.each([
+    [
+      'a given name twice',
+      { id, a: text().named('x'), b: text().named('X') },
+      "'a' and 'b' would both be the column 'X'",
+    ],
+    [
+      'a given name and a property',
+      { id, userId: text(), b: text().named('user_id') },
+      "would both be the column 'user_id'",
+    ],
+    [
+      'two properties',
+      { id, userId: text(), user_id: text() },
+      "'userId' and 'user_id' would both be the column 'user_id'",
+    ],
+    [
+      'a given name and a property as written',
+      { id, userId: text(), b: text().named('userId') },
+      "would both be the column 'userId'",
+    ],
+  ])('one column name for two columns is refused: %s', (_, definition, reason) => {
+    expect(defining(definition)).toThrow(MappingError)
+    expect(defining(definition)).toThrow(reason)
+  })
+
+  it('named() refuses what is no name', () => {
+    expect(() => text().named('')).toThrow("named('' (string)): a column's name must not be empty")
+    expect(() => text().named(loosely(5))).toThrow('must be a string')
+  })
+})
+
+describe('definitions', () => {
+  it.each([
+    [
+      'no key',
+      { name: text() },
+      "entity('users'): there is no primary key; add a column such as id: integer().primaryKey()",
+    ],
+    ['no key, but an id', { id: integer() }, "there is no primary key; add .primaryKey() to 'id'"],
+    ['nothing', {}, 'there is no primary key'],
+    ['a nullable key', { id: id.nullable() }, "column 'id': a primary key cannot be null; remove nullable()"],
+    ['a JSON key', { id: json().primaryKey() }, 'JSON documents cannot be a primary key'],
+    ['a builder that was not called', { id, name: text }, "property 'name': expected a column such as text()"],
+    ['a text', { id, name: 'text' }, "got 'text' (string)"],
+    ['a setter', { id, set name(_: string) {} }, 'got undefined'],
+  ])('%s is refused', (_, definition, reason) => {
+    expect(defining(definition)).toThrow(MappingError)
+    expect(defining(definition)).toThrow(reason)
+  })
+
+  it('says that parentheses are missing', () => {
+    expect(defining({ id, name: text })).toThrow('are parentheses missing, as in text()?')
+  })
+
+  it.each([null, undefined, 'x', [id]])('%j is no definition', (definition) => {
+    expect(defining(loosely(definition))).toThrow('the definition must be an object of columns and relations')
+  })
+
+  it.each([
+    ['an unknown option', { index: [] }, "entity('users'): there is no option 'index'; did you mean 'indexes'?"],
+    ['options that are none', loosely('x'), "the options must be an object, got 'x' (string)"],
+    ['an index over nothing', { indexes: [[]] }, 'an index needs an array of properties'],
+    [
+      'an index over an unknown property',
+      { indexes: [['nmae']] },
+      "indexes: 'nmae' (string) is no column; did you mean 'name'?",
+    ],
+    ['an index with an unknown option', { indexes: [{ properties: ['name'], uniqe: true }] }, "did you mean 'unique'?"],
+    ['an index over one property twice', { indexes: [['name', 'name']] }, 'stands twice in one index'],
+    ['an index with a wrong flag', { indexes: [{ properties: ['name'], unique: 1 }] }, 'unique must be true or false'],
+    [
+      'an index with a wrong name',
+      { indexes: [{ properties: ['name'], name: '' }] },
+      "an index's name must not be empty",
+    ],
+    ['an index that is a text', { indexes: ['name'] }, "the options must be an object, got 'name' (string)"],
+    ['indexes that are no array', { indexes: 'name' }, "indexes must be an array, got 'name' (string)"],
+    ['a check that is a text', { checks: ['a > 0'] }, 'checks takes SQL expressions such as sql`price > 0`'],
+    ['a schema without a name', { schema: '' }, "a schema's name must not be empty"],
+  ])('%s is refused', (_, given, reason) => {
+    expect(options(given)).toThrow(MappingError)
+    expect(options(given)).toThrow(reason)
+  })
+})
+
+describe('column builders', () => {
+  it.each<[string, () => unknown, string]>([
+    [
+      'varchar() without a length',
+      () => varchar(loosely(undefined)),
+      'varchar(): the length must be an integer of at least 1',
+    ],
+    ['varchar(0)', () => varchar(0), 'varchar(0)'],
+    ['varchar(1.5)', () => varchar(1.5), 'varchar(1.5)'],
+    ['decimal(0)', () => decimal(0), 'decimal(0, 2)'],
+    ['decimal(2, 3)', () => decimal(2, 3), 'scale an integer from 0 to the precision'],
+    ['enumeration()', () => enumeration(), 'enumeration(): at least one value is needed'],
+    ['enumeration([])', () => enumeration([]), 'at least one value is needed'],
+    ['enumeration of an empty text', () => enumeration('a', ''), "texts that are not empty, got '' (string)"],
+    ['enumeration of a number', () => enumeration(loosely(1)), 'got 1 (number)'],
+    ['enumeration with a value twice', () => enumeration('a', 'a'), "'a' (string) is given twice"],
+    ['a reference without a column', () => integer().references(loosely('users')), "write 'table.column'"],
+    ['a reference with empty parts', () => integer().references('users.'), "write 'table.column'"],
+    ['a reference with too many parts', () => integer().references('a.b.c.d'), "write 'table.column'"],
+    ['a reference to a class', () => integer().references(loosely(class User {})), 'references(User (function))'],
+    [
+      'an unknown action',
+      () => integer().references('a.b', { onDelete: loosely('explode') }),
+      "onDelete must be one of 'cascade'",
+    ],
+    [
+      'an unknown option',
+      () => integer().references('a.b', loosely({ onDelte: 'cascade' })),
+      "did you mean 'onDelete'?",
+    ],
+    [
+      'custom() without options',
+      () => custom(loosely(undefined)),
+      'custom(…): the options must be an object, got undefined',
+    ],
+    [
+      'custom() without a direction',
+      () => custom(loosely({ storage: text(), toDatabase: String })),
+      'fromDatabase must be a function',
+    ],
+    [
+      'custom() without a storage',
+      () => custom(loosely({ toDatabase: String, fromDatabase: String })),
+      'storage must be a column',
+    ],
+    [
+      'custom() over a chained column',
+      () => custom({ storage: text().unique(), toDatabase: String, fromDatabase: String }),
+      'storage must be a column without anything chained to it',
+    ],
+    [
+      'autoincrement() of a text',
+      () => integer().autoincrement(loosely('no')),
+      "takes true or false, got 'no' (string)",
+    ],
+  ])('%s is refused at once', (_, build, reason) => {
+    expect(build).toThrow(MappingError)
+    expect(build).toThrow(ArgumentError)
+    expect(build).toThrow(reason)
+  })
+
+  it('a reference can name a schema and what the database does', () => {
+    const model = defineEntity('users', {
+      id,
+      a: integer().references('app.teams.id', { onDelete: 'set null', onUpdate: 'cascade' }),
+    })
+    expect(column(model, 'a').references).toEqual({
+      schema: 'app',
+      table: 'teams',
+      column: 'id',
+      onDelete: 'set null',
+      onUpdate: 'cascade',
+    })
+  })
+})
