@@ -1,0 +1,152 @@
+import {
+  BinaryOperationNode,
+  COMPARISON_OPERATORS,
+  createQueryId,
+  createSelectQueryBuilder,
+  isOperationNodeSource,
+  NOOP_QUERY_EXECUTOR,
+  type OperationNode,
+  OperatorNode,
+  type Operator,
+  OrNode,
+  ParensNode,
+  RawNode,
+  type SelectQueryBuilder,
+  SelectQueryNode,
+  TableNode,
+} from 'kysely'
+import { ArgumentError } from '../errors.ts'
+import { describeValue } from '../support/index.ts'
+import { compare, type Comparison, comparisonNode } from './comparison.ts'
+import type { BoundColumn, EntityTable } from './entity-table.ts'
+import type { Condition } from './query-state.ts'
+import { translate } from './translate.ts'
+
+/** Longer lists are compiled each time: every length is a text of its own. */
+const LONGEST_KEPT_LIST = 32
+
+const operators: ReadonlySet<string> = new Set(COMPARISON_OPERATORS)
+
+/** Kysely's builder as this module uses it: what the types of `where()` promise is checked before. */
+// biome-ignore lint/suspicious/noExplicitAny: arguments of every entity come together here
+export type AnySelect = SelectQueryBuilder<any, any, any>
+
+/** A builder over a tree; it makes trees and runs nothing. */
+export function selectBuilder(node: SelectQueryNode): AnySelect {
+  return createSelectQueryBuilder({ queryId: createQueryId(), executor: NOOP_QUERY_EXECUTOR, queryNode: node })
+}
+
+/** An empty builder over the entity's table under the name by which the program knows it. */
+export function emptyBuilder(table: EntityTable): AnySelect {
+  return selectBuilder(SelectQueryNode.createFrom([TableNode.create(table.model.table)]))
+}
+
+/**
+ * The condition that the arguments of `where()` mean.
+ *
+ * @throws ArgumentError for arguments that are no condition, unknown properties and values that do not fit their column
+ */
+export function readWhere(table: EntityTable, args: readonly unknown[]): Condition {
+  checkArguments('where()', args)
+  const [left, operator, value] = args
+  return simpleWhere(table, 'where()', left, operator, value) ?? expressionCondition(table, args)
+}
+
+/** A property compared with a plain value; undefined where the arguments are anything else. */
+function simpleWhere(table: EntityTable, call: string, left: unknown, operator: unknown, value: unknown): Condition | undefined {
+  if (typeof left !== 'string' || typeof operator !== 'string' || isExpressionLike(value)) return undefined
+  if (Array.isArray(value) && value.some(isExpressionLike)) return undefined
+  const column = table.find(left)
+  const comparison = column && compare({ call, table, column }, operator, value)
+  return comparison && comparisonCondition(column, comparison)
+}
+
+function isExpressionLike(value: unknown): boolean {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null && isOperationNodeSource(value))
+}
+
+function checkArguments(call: string, args: readonly unknown[]): void {
+  if (args.length !== 1 && args.length !== 3) {
+    throw new ArgumentError(`${call} takes (property, operator, value) or one expression; ${args.length} arguments were given.`)
+  }
+  const [first, operator] = args
+  if (args.length === 1 && !isExpressionLike(first)) {
+    throw new ArgumentError(`${call} with one argument takes an expression or a function that makes one, not ${describeValue(first)}.`)
+  }
+  if (args.length === 3 && typeof first !== 'string' && !isExpressionLike(first)) {
+    throw new ArgumentError(`${call}: a property or an expression is needed before the operator, not ${describeValue(first)}.`)
+  }
+  if (args.length === 3) checkOperator(call, operator)
+}
+
+function checkOperator(call: string, operator: unknown): void {
+  if (isExpressionLike(operator) || (typeof operator === 'string' && operators.has(operator))) return
+  throw new ArgumentError(`${call}: ${describeValue(operator)} is no comparison operator. Known: ${[...operators].join(' ')}`)
+}
+
+/** Whatever Kysely's own where() takes; its callback runs here, once. */
+function expressionCondition(table: EntityTable, args: readonly unknown[]): Condition {
+  const builder = emptyBuilder(table) as unknown as { where(...args: readonly unknown[]): AnySelect }
+  const { where } = builder.where(...args).toOperationNode()
+  if (where === undefined) throw new ArgumentError('where(): the arguments make no condition.')
+  const node = closed(translate(table, 'where()', where.where))
+  return { shape: undefined, values: [], toNode: () => node }
+}
+
+/** Raw text may hold an `or`, which must not swallow the conditions beside it. */
+function closed(node: OperationNode): OperationNode {
+  return RawNode.is(node) || OrNode.is(node) ? ParensNode.create(node) : node
+}
+
+function comparisonCondition(column: BoundColumn, comparison: Comparison): Condition {
+  const { form, operator, values } = comparison
+  const placeholders = form === 'value' || form === 'list' || form === 'array'
+  const detail = form === 'list' ? values.length : form === 'literal' ? String(values[0]) : ''
+  const kept = form !== 'list' || values.length <= LONGEST_KEPT_LIST
+  return {
+    shape: kept ? `${column.model.index}:${operator}:${form}${detail}` : undefined,
+    values: placeholders ? values : [],
+    toNode: () => comparisonNode(column.reference, comparison),
+  }
+}
+
+/**
+ * The conditions of `filterBy()`: equality, and `is null` for null.
+ *
+ * @throws ArgumentError for unknown properties, for undefined, and for values that do not fit their column
+ */
+export function readFilters(table: EntityTable, filters: unknown): Condition[] {
+  const call = 'filterBy()'
+  if (typeof filters !== 'object' || filters === null || Array.isArray(filters)) {
+    throw new ArgumentError(`${call} takes an object of property values, not ${describeValue(filters)}.`)
+  }
+  return Object.entries(filters).map(([property, value]) => {
+    const column = table.property(property)
+    if (column === undefined) throw table.unknownProperty(call, property)
+    const comparison = compare({ call, table, column }, '=', value)
+    return comparisonCondition(column, comparison as Comparison)
+  })
+}
+
+/** The condition of `whereRef()`: one column compared with another. */
+export function readWhereRef(table: EntityTable, left: unknown, operator: unknown, right: unknown): Condition {
+  const call = 'whereRef()'
+  for (const side of [left, right]) {
+    if (typeof side === 'string' || isExpressionLike(side)) continue
+    throw new ArgumentError(`${call} compares two columns; ${describeValue(side)} is none.`)
+  }
+  checkOperator(call, operator)
+  const [one, other] = [left, right].map((side) => (typeof side === 'string' ? table.find(side) : undefined))
+  if (one !== undefined && other !== undefined && typeof operator === 'string') return columnsCondition(one, operator as Operator, other)
+  const builder = emptyBuilder(table).whereRef(left as string, operator as Operator & '=', right as string)
+  const node = translate(table, call, (builder.toOperationNode().where as { where: OperationNode }).where)
+  return { shape: undefined, values: [], toNode: () => node }
+}
+
+function columnsCondition(left: BoundColumn, operator: Operator, right: BoundColumn): Condition {
+  return {
+    shape: `${left.model.index}:${operator}:ref${right.model.index}`,
+    values: [],
+    toNode: () => BinaryOperationNode.create(left.reference, OperatorNode.create(operator), right.reference),
+  }
+}

@@ -1,0 +1,99 @@
+import { AliasNode, ColumnNode, IdentifierNode, type OperationNode, ReferenceNode, SelectionNode, TableNode } from 'kysely'
+import { ArgumentError } from '../errors.ts'
+import { type ColumnModel, type EntityModel, nameOf } from '../mapping/index.ts'
+import type { Dialect } from '../sql/index.ts'
+import { nearest } from '../support/index.ts'
+import { ShapeCache } from './shape-cache.ts'
+import { asTranslated } from './translated.ts'
+
+/** A column as one dialect names it and stores it. */
+export interface BoundColumn {
+  readonly model: ColumnModel
+  readonly name: string
+  /** The qualified reference: `"users"."created_at"`. */
+  readonly reference: ReferenceNode
+  /** A program's value, never null, as the driver takes it. */
+  readonly encode: (value: unknown) => unknown
+}
+
+/** An entity's table in one dialect: names, codecs and nodes, worked out once, and the texts compiled so far. */
+export class EntityTable {
+  readonly model: EntityModel
+  readonly dialect: Dialect
+  readonly node: TableNode
+  readonly columns: readonly BoundColumn[]
+  /** All columns in model order; each comes out under its property's name. */
+  readonly selections: readonly SelectionNode[]
+  /** Whether a selected integer may be beyond 2^53. */
+  readonly wide: boolean
+  readonly shapes = new ShapeCache()
+  readonly #byProperty: ReadonlyMap<string, BoundColumn>
+
+  constructor(dialect: Dialect, model: EntityModel) {
+    this.model = model
+    this.dialect = dialect
+    this.node = tableNode(dialect, model)
+    this.columns = model.columns.map((column) => bind(dialect, column, this.node))
+    this.selections = this.columns.map((column) => asTranslated(SelectionNode.create(aliased(column))))
+    this.wide = model.columns.some((column) => column.type.kind === 'bigint')
+    this.#byProperty = new Map(this.columns.map((column) => [column.model.property, column]))
+  }
+
+  /** The column of a property; undefined where there is none. */
+  property(name: string): BoundColumn | undefined {
+    return this.#byProperty.get(name)
+  }
+
+  /** The same for a reference as queries write it: the property alone, or `table.property`. */
+  find(reference: string): BoundColumn | undefined {
+    const own = this.#byProperty.get(reference)
+    if (own !== undefined) return own
+    const prefix = `${this.model.table}.`
+    return reference.startsWith(prefix) ? this.#byProperty.get(reference.slice(prefix.length)) : undefined
+  }
+
+  /** The error for a property that the entity does not have. */
+  unknownProperty(call: string, property: string): ArgumentError {
+    const close = nearest(property, this.#byProperty.keys())
+    const known = [...this.#byProperty.keys()].join(', ')
+    const hint = close === undefined ? '' : `Did you mean '${close}'? `
+    return new ArgumentError(`${call}: ${nameOf(this.model)} has no property '${property}'. ${hint}Properties: ${known}`)
+  }
+}
+
+const tables = new WeakMap<Dialect, WeakMap<EntityModel, EntityTable>>()
+
+/** The entity's table in this dialect; the same object for as long as both live. */
+export function entityTable(dialect: Dialect, model: EntityModel): EntityTable {
+  let ofDialect = tables.get(dialect)
+  if (ofDialect === undefined) {
+    ofDialect = new WeakMap()
+    tables.set(dialect, ofDialect)
+  }
+  let table = ofDialect.get(model)
+  if (table === undefined) {
+    table = new EntityTable(dialect, model)
+    ofDialect.set(model, table)
+  }
+  return table
+}
+
+function tableNode(dialect: Dialect, model: EntityModel): TableNode {
+  const name = dialect.tableName(model)
+  return model.schema === undefined ? TableNode.create(name) : TableNode.createWithSchema(model.schema, name)
+}
+
+function bind(dialect: Dialect, model: ColumnModel, table: TableNode): BoundColumn {
+  const name = dialect.columnName(model)
+  const encode = dialect.codec(model.type).encode as ((value: unknown) => unknown) | undefined
+  return { model, name, reference: ReferenceNode.create(ColumnNode.create(name), table), encode: encode ?? asIs }
+}
+
+function asIs(value: unknown): unknown {
+  return value
+}
+
+function aliased(column: BoundColumn): OperationNode & (AliasNode | ReferenceNode) {
+  if (column.name === column.model.property) return column.reference
+  return AliasNode.create(column.reference, IdentifierNode.create(column.model.property))
+}

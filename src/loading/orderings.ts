@@ -1,0 +1,66 @@
+import { BinaryOperationNode, isOperationNodeSource, type OperationNode, OperatorNode, OrderByItemNode, RawNode, ValueNode } from 'kysely'
+import { ArgumentError } from '../errors.ts'
+import { checkOptions, describeValue, oneOf } from '../support/index.ts'
+import { emptyBuilder } from './conditions.ts'
+import type { EntityTable } from './entity-table.ts'
+import type { Ordering } from './query-state.ts'
+import type { OrderOptions } from './query-types.ts'
+import { translate } from './translate.ts'
+
+const optionRules = { direction: oneOf('asc', 'desc'), nulls: oneOf('first', 'last') }
+
+/**
+ * The order that the arguments of `orderBy()` mean.
+ *
+ * @throws ArgumentError for unknown properties, directions and options
+ */
+export function readOrderBy(table: EntityTable, key: unknown, modifiers: unknown): Ordering {
+  if (typeof modifiers === 'function') return expressionOrdering(table, key, modifiers)
+  const options = readModifiers(modifiers)
+  if (typeof key !== 'string') return expressionOrdering(table, key, options)
+  const column = table.find(key)
+  if (column === undefined && !key.includes('.')) throw table.unknownProperty('orderBy()', key)
+  if (column === undefined) return expressionOrdering(table, key, options)
+  return {
+    shape: `${column.model.index}:${options.direction ?? 'asc'}:${options.nulls ?? ''}`,
+    toNodes: () => itemNodes(table, orderItem(column.reference, options)),
+  }
+}
+
+function readModifiers(modifiers: unknown): OrderOptions {
+  if (modifiers === undefined || modifiers === 'asc') return {}
+  if (modifiers === 'desc') return { direction: 'desc' }
+  if (typeof modifiers !== 'object') {
+    throw new ArgumentError(`orderBy(): the direction must be 'asc' or 'desc', not ${describeValue(modifiers)}.`)
+  }
+  checkOptions('orderBy()', modifiers, optionRules)
+  return modifiers as OrderOptions
+}
+
+function expressionOrdering(table: EntityTable, key: unknown, modifiers: unknown): Ordering {
+  const isExpression = typeof key === 'function' || (typeof key === 'object' && key !== null && isOperationNodeSource(key))
+  if (typeof key !== 'string' && !isExpression) {
+    throw new ArgumentError(`orderBy() takes a property or an expression, not ${describeValue(key)}.`)
+  }
+  const builder = emptyBuilder(table) as unknown as { orderBy(key: unknown, modifiers?: unknown): typeof builder }
+  const parsed = typeof modifiers === 'function' ? builder.orderBy(key, modifiers) : builder.orderBy(key)
+  const { orderBy } = (parsed as unknown as ReturnType<typeof emptyBuilder>).toOperationNode()
+  const items = (orderBy?.items ?? []).map((item) => translate(table, 'orderBy()', item as OrderByItemNode))
+  const plain = typeof modifiers === 'function' ? items : items.map((item) => orderItem(item.orderBy, modifiers as OrderOptions))
+  const nodes = plain.flatMap((item) => itemNodes(table, item))
+  return { shape: undefined, toNodes: () => nodes }
+}
+
+function orderItem(by: OperationNode, { direction, nulls }: OrderOptions): OrderByItemNode {
+  const item = OrderByItemNode.create(by, direction === 'desc' ? RawNode.createWithSql('desc') : undefined)
+  return nulls === undefined ? item : OrderByItemNode.cloneWith(item, { nulls })
+}
+
+/** Where the database cannot place nulls, whether the key is null comes as a sort key of its own. */
+function itemNodes(table: EntityTable, item: OrderByItemNode): OrderByItemNode[] {
+  if (item.nulls === undefined || table.dialect.capabilities.nullsFirstLast) return [item]
+  const isNull = BinaryOperationNode.create(item.orderBy, OperatorNode.create('is'), ValueNode.createImmediate(null))
+  const nullsKey = OrderByItemNode.create(isNull, item.nulls === 'first' ? RawNode.createWithSql('desc') : undefined)
+  const { nulls, ...placed } = item
+  return [nullsKey, placed]
+}

@@ -1,0 +1,89 @@
+import type { OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
+import type { Dialect, LockOptions } from '../sql/index.ts'
+
+/** A condition of a query: its values as the driver takes them, apart from its text. */
+export interface Condition {
+  /** Tells the text of this condition from that of every other; undefined where the text is not known beforehand. */
+  readonly shape: string | undefined
+  /** In the order of their placeholders; only where there is a shape. */
+  readonly values: readonly unknown[]
+  readonly toNode: () => OperationNode
+}
+
+/** A key of the order; without values where it has a shape. */
+export interface Ordering {
+  readonly shape: string | undefined
+  readonly toNodes: () => readonly OrderByItemNode[]
+}
+
+/** All that a query has been told. Frozen: every change makes a new one. */
+export interface QueryState {
+  /** The tree that `modify()` left behind; what follows is added to it. */
+  readonly modified: SelectQueryNode | undefined
+  readonly conditions: readonly Condition[]
+  readonly orderings: readonly Ordering[]
+  readonly limit: number | undefined
+  readonly offset: number | undefined
+  readonly distinct: boolean
+  readonly lock: LockOptions | undefined
+  readonly populateExisting: boolean
+  readonly autoflush: boolean | undefined
+  readonly executionOptions: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A query that has been told nothing: all rows. */
+export const freshState: QueryState = Object.freeze({
+  modified: undefined,
+  conditions: Object.freeze([]),
+  orderings: Object.freeze([]),
+  limit: undefined,
+  offset: undefined,
+  distinct: false,
+  lock: undefined,
+  populateExisting: false,
+  autoflush: undefined,
+  executionOptions: undefined,
+})
+
+/**
+ * What tells the text of a query from that of every other of its entity and dialect; undefined where a part of it is not known
+ * beforehand. Every part ends with a sign that cannot occur inside it, so that no two lists of parts read the same.
+ */
+export function shapeOf(state: QueryState): string | undefined {
+  if (state.modified !== undefined) return undefined
+  let shape = ''
+  for (const condition of state.conditions) {
+    if (condition.shape === undefined) return undefined
+    shape += `${condition.shape};`
+  }
+  shape += '|'
+  for (const ordering of state.orderings) {
+    if (ordering.shape === undefined) return undefined
+    shape += `${ordering.shape};`
+  }
+  if (state.lock?.of !== undefined) return undefined
+  return `${shape}|${flagsOf(state)}`
+}
+
+function flagsOf({ distinct, limit, offset, lock }: QueryState): string {
+  const page = `${limit === undefined ? '' : 'l'}${offset === undefined ? '' : 'o'}`
+  const rows = lock === undefined ? '' : `${lock.mode}${lock.nowait ? ',nowait' : ''}${lock.skipLocked ? ',skip' : ''}`
+  return `${distinct ? 'd' : ''}${page}|${rows}`
+}
+
+/** The values of a query that has a shape, in the order of their placeholders. */
+export function valuesOf({ conditions, limit, offset }: QueryState, dialect: Dialect): unknown[] {
+  const values: unknown[] = []
+  for (const condition of conditions) {
+    for (const value of condition.values) values.push(value)
+  }
+  if (limit !== undefined) values.push(rowCount(dialect, limit))
+  if (offset !== undefined) values.push(rowCount(dialect, offset))
+  return values
+}
+
+/** A number of rows as a parameter: some servers refuse one that their driver would send as a floating-point number. */
+export function rowCount(dialect: Dialect, rows: number): unknown {
+  const raw = dialect.product.rawParameter(BigInt(rows))
+  return typeof raw === 'bigint' ? rows : raw
+}

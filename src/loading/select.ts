@@ -1,0 +1,139 @@
+import {
+  AliasNode,
+  createQueryId,
+  IdentifierNode,
+  LimitNode,
+  OffsetNode,
+  QueryNode,
+  RawNode,
+  SelectionNode,
+  SelectModifierNode,
+  SelectQueryNode,
+  ValueNode,
+} from 'kysely'
+import type { Statement } from '../drivers/index.ts'
+import { ArgumentError } from '../errors.ts'
+import { nameOf } from '../mapping/index.ts'
+import type { EntityTable } from './entity-table.ts'
+import { lockNode } from './locks.ts'
+import { type QueryState, rowCount, shapeOf, valuesOf } from './query-state.ts'
+import type { EntitySelect } from './query-target.ts'
+import { levelOf } from './sources.ts'
+import { asTranslated } from './translated.ts'
+
+/** More rows than any table has: OFFSET needs a LIMIT before it on some databases, and does not mind on the others. */
+const NO_LIMIT = 9_223_372_036_854_775_807n
+
+/** A text with its values; named where the same text will come again. */
+interface Compiled {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+  readonly name?: string
+}
+
+/** The select of whole entities that a query's state means. */
+export function entitySelect(table: EntityTable, state: QueryState): EntitySelect {
+  const { autoflush, lock, executionOptions, populateExisting } = state
+  return {
+    model: table.model,
+    columns: table.model.columns,
+    statement: { ...compileRows(table, state), rows: 'array', typed: true, ...(table.wide ? { wide: true } : {}) },
+    populateExisting,
+    ...(autoflush === undefined ? {} : { autoflush }),
+    ...(lock === undefined ? {} : { lock }),
+    ...(executionOptions === undefined ? {} : { executionOptions }),
+  }
+}
+
+/** The text of the select of whole entities, and its values. */
+export function compileRows(table: EntityTable, state: QueryState): Compiled {
+  return compiled(table, 'rows', state, () => locked(table, state, selectNode(table, state)))
+}
+
+/** `select count(*)`: over the rows that the query would give, so limit, offset and distinct count too. */
+export function countStatement(table: EntityTable, state: QueryState): Statement {
+  const build = () => {
+    const count = named(RawNode.createWithSql('count(*)'), 'count')
+    return isBare(state) ? { ...bareSelect(table, state), selections: [count] } : around(table, state, count)
+  }
+  return { ...compiled(table, 'count', state, build), rows: 'array' }
+}
+
+/** A select that gives one row when the query would give any. */
+export function existsStatement(table: EntityTable, state: QueryState): Statement {
+  const build = () => {
+    const one = named(ValueNode.createImmediate(1), 'found')
+    const select = isBare(state) ? { ...bareSelect(table, state), selections: [one] } : around(table, state, one)
+    return { ...select, limit: LimitNode.create(ValueNode.createImmediate(1)) }
+  }
+  return { ...compiled(table, 'exists', state, build), rows: 'array' }
+}
+
+/** Whether the query is a plain selection of rows of one table, which can be counted without a subquery. */
+function isBare({ modified, distinct, limit, offset }: QueryState): boolean {
+  return modified === undefined && !distinct && limit === undefined && offset === undefined
+}
+
+function bareSelect(table: EntityTable, state: QueryState): SelectQueryNode {
+  return selectNode(table, { ...state, orderings: [] })
+}
+
+function around(table: EntityTable, state: QueryState, selection: SelectionNode): SelectQueryNode {
+  const inner = AliasNode.create(selectNode(table, state), IdentifierNode.create('counted'))
+  return SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([inner]), [selection])
+}
+
+function named(node: RawNode | ValueNode, name: string): SelectionNode {
+  return SelectionNode.create(AliasNode.create(node, IdentifierNode.create(name)))
+}
+
+/** The whole select of a state, without its lock. */
+function selectNode(table: EntityTable, state: QueryState): SelectQueryNode {
+  let node = filteredSelect(table, state)
+  if (state.distinct) node = SelectQueryNode.cloneWithFrontModifier(node, SelectModifierNode.create('Distinct'))
+  if (state.limit !== undefined) node = { ...node, limit: LimitNode.create(ValueNode.create(rowCount(table.dialect, state.limit))) }
+  if (state.offset === undefined) return node
+  const limit = node.limit ?? LimitNode.create(ValueNode.createImmediate(NO_LIMIT))
+  return { ...node, limit, offset: OffsetNode.create(ValueNode.create(rowCount(table.dialect, state.offset))) }
+}
+
+/** Table, columns, conditions and order: the part that `modify()` is given to work on. */
+export function filteredSelect(table: EntityTable, { modified, conditions, orderings }: QueryState): SelectQueryNode {
+  let node = modified ?? SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([table.node]), table.selections)
+  for (const condition of conditions) node = QueryNode.cloneWithWhere(node, asTranslated(condition.toNode()))
+  for (const ordering of orderings) node = QueryNode.cloneWithOrderByItems(node, ordering.toNodes().map(asTranslated))
+  return node
+}
+
+function locked(table: EntityTable, { lock }: QueryState, node: SelectQueryNode): SelectQueryNode {
+  const modifier = lock && lockNode(table, lock, levelOf(node, table))
+  return modifier === undefined ? node : QueryNode.cloneWithEndModifier(node, modifier)
+}
+
+/** Compiles, or takes the text of a query of the same shape. */
+function compiled(table: EntityTable, kind: string, state: QueryState, build: () => SelectQueryNode): Compiled {
+  const shape = shapeOf(state)
+  if (shape === undefined) return checked(table, compile(table, build()))
+  const key = `${kind}|${shape}`
+  const known = table.shapes.get(key)
+  const parameters = valuesOf(state, table.dialect)
+  if (known !== undefined) return { sql: known.sql, name: known.name, parameters }
+  const first = checked(table, compile(table, build()))
+  // The text may serve others only if its placeholders are the state's values, one by one.
+  const isSame = first.parameters.length === parameters.length && first.parameters.every((value, index) => Object.is(value, parameters[index]))
+  return isSame ? { ...first, name: table.shapes.add(key, first.sql).name } : first
+}
+
+function compile(table: EntityTable, node: SelectQueryNode): Compiled {
+  const { sql, parameters } = table.dialect.compiler.compileQuery(node, createQueryId())
+  return { sql, parameters }
+}
+
+function checked(table: EntityTable, statement: Compiled): Compiled {
+  const { maxParameters } = table.dialect.capabilities
+  if (statement.parameters.length <= maxParameters) return statement
+  throw new ArgumentError(
+    `query(${nameOf(table.model)}) has ${statement.parameters.length} values, and this database takes ${maxParameters} in one ` +
+      'statement at most; run it in parts, or keep long lists in a table and join it.',
+  )
+}
