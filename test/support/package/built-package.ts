@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repository } from '../repository.ts'
 
@@ -28,6 +28,8 @@ export async function builtPackage(name: string): Promise<BuiltPackage> {
   const home = join(folder, 'node_modules', 'heddle')
   const remove = () => rmSync(folder, { recursive: true, force: true })
   mkdirSync(home, { recursive: true })
+  // A package of its own: inside of this one, `heddle` would mean the repository's dist.
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'programs', private: true, type: 'module' }))
   cpSync(join(repository, 'package.json'), join(home, 'package.json'))
   const { code, output } = await runNode([join(repository, 'scripts/build.ts'), join(home, 'dist')], repository)
   if (code === 0) return { folder, remove }
