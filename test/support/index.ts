@@ -1,2 +1,3 @@
 export type { DatabaseName } from './databases.ts'
 export { type Need, type OnEveryOptions, onEvery, type TestDatabase } from './on-every.ts'
+export { type ExpectedStatement, type RecordedStatement, StatementRecorder } from './statements.ts'
