@@ -6,6 +6,7 @@ import type { ColumnType } from './model.ts'
 const LOWEST_BIGINT = -(2n ** 63n)
 const HIGHEST_BIGINT = 2n ** 63n - 1n
 
+/** Whole numbers that a JavaScript number holds exactly. */
 export const INTEGER: ColumnType = columnType('integer', {
   problem: (value) => {
     if (Number.isSafeInteger(value)) return undefined
@@ -15,6 +16,7 @@ export const INTEGER: ColumnType = columnType('integer', {
   },
 })
 
+/** Whole numbers of 64 bits. */
 export const BIGINT: ColumnType = columnType('bigint', {
   problem: (value) => {
     if (typeof value !== 'bigint') {
@@ -26,6 +28,7 @@ export const BIGINT: ColumnType = columnType('bigint', {
   },
 })
 
+/** Floating point numbers that are finite. */
 export const REAL: ColumnType = columnType('real', {
   problem: (value) => (Number.isFinite(value) ? undefined : `expected a finite number, got ${found(value)}`),
   same: Object.is,

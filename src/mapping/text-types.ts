@@ -4,6 +4,7 @@ import { columnType } from './column-type.ts'
 import { found, listed } from './found.ts'
 import type { ColumnType } from './model.ts'
 
+/** Text of any length. */
 export const TEXT: ColumnType = columnType('text', { problem: textProblem })
 
 /** Text of at most `length` characters. Databases count code points, and so does this. */
@@ -37,6 +38,7 @@ function lengthProblem(value: string, length: number): string | undefined {
 
 const UUID_FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** UUIDs in either case. */
 export const UUID: ColumnType = columnType('uuid', {
   problem: (value) => {
     if (typeof value === 'string' && UUID_FORM.test(value)) return undefined

@@ -3,10 +3,12 @@ import { found, isDate } from './found.ts'
 import { jsonProblem, sameJson } from './json-value.ts'
 import type { ColumnType } from './model.ts'
 
+/** True and false. */
 export const BOOLEAN: ColumnType = columnType('boolean', {
   problem: (value) => (typeof value === 'boolean' ? undefined : `expected true or false, got ${found(value)}`),
 })
 
+/** Points in time. */
 export const TIMESTAMP: ColumnType = columnType('timestamp', {
   problem: (value) => {
     if (isDate(value) && !Number.isNaN(value.getTime())) return undefined
@@ -17,6 +19,7 @@ export const TIMESTAMP: ColumnType = columnType('timestamp', {
   keyOf: (value) => (value as Date).getTime(),
 })
 
+/** Days of the calendar, as text. */
 export const DATE: ColumnType = columnType('date', {
   problem: (value) => {
     if (typeof value === 'string' && isCalendarDay(value)) return undefined
@@ -31,6 +34,7 @@ function isCalendarDay(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
 }
 
+/** Binary data. */
 export const BYTES: ColumnType = columnType('bytes', {
   problem: (value) => (value instanceof Uint8Array ? undefined : `expected a Uint8Array, got ${found(value)}`),
   same: (a, b) => a instanceof Uint8Array && b instanceof Uint8Array && sameBytes(a, b),
@@ -41,4 +45,5 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
+/** JSON documents. */
 export const JSON_VALUE: ColumnType = columnType('json', { problem: jsonProblem, same: sameJson })

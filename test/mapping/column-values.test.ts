@@ -189,6 +189,11 @@ describe('values of columns', () => {
     expect(type.problem(`1.${'0'.repeat(300_000)}`)).toBeUndefined()
   })
 
+  it('one object in two places of a JSON document is no cycle', () => {
+    const shared = { a: 1 }
+    expect(typeOf(json()).problem({ first: shared, second: [shared] })).toBeUndefined()
+  })
+
   it('types are frozen, and shared where they have no parameters', () => {
     for (const [, type] of good) expect(Object.isFrozen(type)).toBe(true)
     expect(typeOf(integer())).toBe(typeOf(integer()))
