@@ -1,0 +1,168 @@
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { Dialect } from '../sql/index.ts'
+import { type IdentityKey, identityOf, type InstanceState, instantiatorOf, keyValuesOf, type UnitOfWork } from '../state/index.ts'
+
+type Decode = (value: never) => unknown
+
+/** How rows of one selection become instances: made once for each entity, selection and dialect. */
+export interface Hydration {
+  readonly model: EntityModel
+  readonly columns: readonly ColumnModel[]
+  /** The rows hold exactly the entity's columns in its order, so that a row can serve as the instance's values. */
+  readonly whole: boolean
+  /** Where a value has to be decoded: its place in the row, and how. */
+  readonly decoders: readonly (readonly [place: number, decode: Decode])[]
+  /** The places of the key's columns in the row. */
+  readonly keyPlaces: readonly number[]
+}
+
+const hydrations = new WeakMap<Dialect, Map<readonly ColumnModel[], Hydration>>()
+
+/** The hydration of a selection. The list of columns is the cache key, so callers keep theirs. */
+export function hydrationOf(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): Hydration {
+  let known = hydrations.get(dialect)
+  if (known === undefined) {
+    known = new Map()
+    hydrations.set(dialect, known)
+  }
+  let hydration = known.get(columns)
+  if (hydration === undefined) {
+    hydration = createHydration(dialect, model, columns)
+    if (columns === model.columns) known.set(columns, hydration)
+  }
+  return hydration
+}
+
+function createHydration(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): Hydration {
+  const decoders: [number, Decode][] = []
+  columns.forEach((column, place) => {
+    const { decode } = dialect.codec(column.type)
+    if (decode !== undefined) decoders.push([place, decode])
+  })
+  const whole = columns.length === model.columns.length && columns.every((column, place) => column.index === place)
+  return { model, columns, whole, decoders, keyPlaces: model.key.map((column) => columns.indexOf(column)) }
+}
+
+/** How a load treats instances that the session holds already. */
+export interface HydrateOptions {
+  /** Overwrite their values, unflushed changes included; otherwise only what is not there is filled in. */
+  readonly populateExisting: boolean
+}
+
+/** What a row did to its instance. */
+export interface HydrateListener {
+  loaded(state: InstanceState): void
+  refreshed(state: InstanceState): void
+}
+
+/**
+ * Turns rows into instances: one identity for each row, in the order of the rows. Rows without a key (of an outer join) give
+ * null. The row arrays become the property of the instances.
+ */
+export function hydrateRows(
+  unit: UnitOfWork,
+  hydration: Hydration,
+  rows: readonly unknown[],
+  options: HydrateOptions,
+  listener?: HydrateListener,
+): (InstanceState | null)[] {
+  const states = new Array<InstanceState | null>(rows.length)
+  const known = unit.map.of(hydration.model)
+  for (let i = 0; i < rows.length; i++) {
+    states[i] = hydrateRow(unit, hydration, known, rows[i] as unknown[], options, listener)
+  }
+  return states
+}
+
+function hydrateRow(
+  unit: UnitOfWork,
+  hydration: Hydration,
+  known: Map<IdentityKey, InstanceState>,
+  row: unknown[],
+  options: HydrateOptions,
+  listener: HydrateListener | undefined,
+): InstanceState | null {
+  decodeRow(hydration, row)
+  const identity = identityInRow(hydration, row)
+  if (identity === undefined) return null
+  const present = known.get(identity)
+  if (present?.expired === true && hydration.whole) present.expired = false
+  if (present === undefined) {
+    const state = newFromRow(unit, hydration, row, identity)
+    listener?.loaded(state)
+    return state
+  }
+  if (fill(unit, hydration, present, row, options)) listener?.refreshed(present)
+  return present
+}
+
+function decodeRow({ decoders }: Hydration, row: unknown[]): void {
+  for (const [place, decode] of decoders) {
+    const value = row[place]
+    if (value !== null) row[place] = decode(value as never)
+  }
+}
+
+function identityInRow({ model, keyPlaces }: Hydration, row: readonly unknown[]): IdentityKey | undefined {
+  if (keyPlaces.length > 1) return identityOf(model, keyPlaces.map((place) => row[place]))
+  const value = row[keyPlaces[0] as number]
+  if (value === null || value === undefined) return undefined
+  const { keyOf } = (model.key[0] as ColumnModel).type
+  return keyOf === undefined ? (value as IdentityKey) : keyOf(value)
+}
+
+function newFromRow(unit: UnitOfWork, hydration: Hydration, row: unknown[], identity: IdentityKey): InstanceState {
+  const values = hydration.whole ? row : spread(hydration, row)
+  const state = instantiatorOf(hydration.model)(values)
+  state.identity = identity
+  state.storedKey = keyValuesOf(hydration.model, values)
+  unit.adopt(state)
+  return state
+}
+
+function spread({ model, columns }: Hydration, row: readonly unknown[]): unknown[] {
+  const values = new Array<unknown>(model.columns.length).fill(undefined)
+  for (let place = 0; place < columns.length; place++) values[(columns[place] as ColumnModel).index] = row[place]
+  return values
+}
+
+/** Fills what is not there; with `populateExisting` everything. Unflushed changes are kept unless asked otherwise. */
+function fill(
+  unit: UnitOfWork,
+  { columns }: Hydration,
+  state: InstanceState,
+  row: readonly unknown[],
+  { populateExisting }: HydrateOptions,
+): boolean {
+  if (populateExisting) return overwrite(unit, columns, state, row)
+  let filled = false
+  for (let place = 0; place < columns.length; place++) {
+    const { index } = columns[place] as ColumnModel
+    if (state.originals?.has(index) === true) fillOriginal(state, index, row[place])
+    else if (state.values[index] === undefined) {
+      if (!filled) unit.snapshot?.noteLoad(state)
+      state.values[index] = row[place]
+      filled = true
+    }
+  }
+  return filled
+}
+
+/** A value assigned to an expired attribute stays; what it replaces is known now. */
+function fillOriginal(state: InstanceState, index: number, stored: unknown): void {
+  if (state.originals?.get(index) === undefined) state.originals?.set(index, stored)
+}
+
+function overwrite(unit: UnitOfWork, columns: readonly ColumnModel[], state: InstanceState, row: readonly unknown[]): boolean {
+  unit.snapshot?.noteLoad(state)
+  for (let place = 0; place < columns.length; place++) {
+    const { index } = columns[place] as ColumnModel
+    state.values[index] = row[place]
+    state.originals?.delete(index)
+  }
+  if (state.originals?.size === 0) {
+    state.originals = undefined
+    unit.dirty.delete(state)
+  }
+  return true
+}

@@ -1,0 +1,5 @@
+export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
+export { readLock, type RowLockOptions } from './locks.ts'
+export { Query, type StreamOptions } from './query.ts'
+export type { EntitySelect, QueryTarget } from './query-target.ts'
+export type { Queryable } from './query-types.ts'

@@ -1,0 +1,43 @@
+import { InvalidRequestError } from '../errors.ts'
+import type { SessionCore } from './core.ts'
+import { closeAll, commitAll, rollbackAll, rollbackBecauseOf } from './ending.ts'
+import { suppress } from './failure.ts'
+
+/**
+ * A managed block: begins, runs the body, commits; on an error rolls back and throws the same error. Where the body has ended
+ * the transaction itself, the block only ends.
+ */
+export async function runBlock<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  core.refuseEndedBlock('begin()')
+  if (core.transaction !== undefined) {
+    throw new InvalidRequestError('begin(): a transaction has already begun on this session; use beginNested() inside it.')
+  }
+  const block = { ended: false }
+  core.block = block
+  core.beginTransaction('begin')
+  try {
+    const result = await body()
+    if (!block.ended) await core.gate.runAlone('the end of the block', () => commitAll(core))
+    return result
+  } catch (error) {
+    await rollbackBecauseOf(core, error, () => rollbackAll(core))
+    throw error
+  } finally {
+    core.block = undefined
+  }
+}
+
+/** The same, for a session that lives as long as the block: it is closed for good before the block's promise settles. */
+export async function runBlockAndClose<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  let result: T
+  try {
+    result = await runBlock(core, body)
+  } catch (error) {
+    core.gate.closeForGood('its block failed')
+    await core.gate.seize('close()', () => closeAll(core)).catch((failure: unknown) => suppress(error, failure))
+    throw error
+  }
+  core.gate.closeForGood('its block has ended')
+  await core.gate.seize('close()', () => closeAll(core))
+  return result
+}

@@ -1,0 +1,253 @@
+import type { Connection } from '../engine/index.ts'
+import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
+import { flushUnit } from '../flush/index.ts'
+import type { EntityModel } from '../mapping/index.ts'
+import { type InstanceState, type Transition, type UnitListener, UnitOfWork } from '../state/index.ts'
+import { EventHub } from '../support/index.ts'
+import { Binds } from './binds.ts'
+import { Enlistment } from './enlistment.ts'
+import type { SessionEvents } from './events.ts'
+import { deactivateAfter } from './failure.ts'
+import { Gate } from './gate.ts'
+import { type Closable, list, unlist } from './live.ts'
+import type { Bind, ResolvedSessionOptions } from './options.ts'
+import { SessionTransaction, type TransactionEnds, type TransactionOrigin } from './session-transaction.ts'
+
+/** A managed block around a transaction: once that has ended, nothing more runs until the block does. */
+export interface Block {
+  ended: boolean
+}
+
+/**
+ * What a session is made of, behind its public methods: its instances, its transaction, the gate that puts operations in
+ * order, and the few things that every operation needs.
+ */
+export class SessionCore implements UnitListener {
+  /** The session as programs and listeners see it. */
+  readonly session: Closable
+  readonly options: ResolvedSessionOptions
+  readonly label: string
+  readonly events: EventHub<SessionEvents<object>>
+  readonly gate: Gate
+  readonly binds: Binds
+  readonly unit: UnitOfWork
+  readonly ends: TransactionEnds
+  /** The innermost transaction; undefined between transactions. */
+  transaction: SessionTransaction | undefined = undefined
+  block: Block | undefined = undefined
+  autoflush: boolean
+  flushing = false
+  #listed: WeakRef<Closable> | undefined
+  /** Gives up waiting for a connection, when an end comes meanwhile. */
+  #connecting: AbortController | undefined
+
+  constructor(
+    session: Closable,
+    label: string,
+    options: ResolvedSessionOptions,
+    events: EventHub<SessionEvents<object>> | undefined,
+    makeEnds: (core: SessionCore) => TransactionEnds,
+  ) {
+    this.session = session
+    this.label = label
+    this.options = options
+    this.autoflush = options.autoflush
+    this.events = new EventHub(events)
+    this.gate = new Gate(options.concurrency)
+    this.binds = new Binds(options)
+    this.unit = new UnitOfWork(session, this)
+    this.ends = makeEnds(this)
+  }
+
+  // ------------------------------------------------------------------------------------------ transaction
+
+  /** The session's transaction, begun now if there is none. @throws InvalidRequestError where none may begin by itself */
+  ensureTransaction(what: string): SessionTransaction {
+    if (this.transaction !== undefined) return this.transaction
+    this.refuseEndedBlock(what)
+    if (!this.options.autobegin) {
+      throw new InvalidRequestError(`${what}: autobegin is disabled on this session; call begin() first.`)
+    }
+    return this.beginTransaction('autobegin')
+  }
+
+  /** @throws InvalidRequestError where the transaction of the surrounding block has ended */
+  refuseEndedBlock(what: string): void {
+    if (this.block?.ended !== true) return
+    throw new InvalidRequestError(
+      `${what}: can't operate on a closed transaction inside a managed block; its commit, rollback or close has already ` +
+        'been called. Leave the block, or do not end the transaction inside it.',
+    )
+  }
+
+  beginTransaction(origin: TransactionOrigin, parent?: SessionTransaction): SessionTransaction {
+    const transaction = new SessionTransaction(origin, parent, this.ends)
+    this.transaction = transaction
+    this.unit.snapshot = transaction.snapshot
+    this.#listed ??= list(this.session)
+    if (this.events.has('afterTransactionCreate')) {
+      this.events.emit('afterTransactionCreate', { session: this.session, transaction })
+    }
+    return transaction
+  }
+
+  /** The transaction, or one level of it, is over: the enclosing one takes its place. */
+  endTransaction(transaction: SessionTransaction): void {
+    if (transaction.state !== 'closed') transaction.move('close')
+    this.transaction = transaction.parent
+    this.unit.snapshot = transaction.parent?.snapshot
+    if (transaction.parent === undefined) this.#endOutermost()
+    if (this.events.has('afterTransactionEnd')) {
+      this.events.emit('afterTransactionEnd', { session: this.session, transaction })
+    }
+  }
+
+  #endOutermost(): void {
+    if (this.block !== undefined) this.block.ended = true
+    if (this.unit.map.size === 0) this.forgetListing()
+  }
+
+  forgetListing(): void {
+    if (this.#listed !== undefined) unlist(this.#listed)
+    this.#listed = undefined
+  }
+
+  // ------------------------------------------------------------------------------------------ connections
+
+  /** The connection for an entity's statements, in the transaction. */
+  connectionFor(model: EntityModel, what: string): Promise<Connection> {
+    return this.connectionOf(this.binds.forModel(model), what)
+  }
+
+  /** The connection of a bind, in the transaction; obtained now if it does not take part yet. */
+  async connectionOf(bind: Bind, what: string): Promise<Connection> {
+    return this.connectionNow(bind, what) ?? (await this.#enlist(bind))
+  }
+
+  /** The same where no waiting is needed, else undefined. */
+  connectionNow(bind: Bind, what: string): Connection | undefined {
+    const transaction = this.ensureTransaction(what)
+    transaction.requireActive(what)
+    this.gate.checkInterrupted(what)
+    return transaction.enlistments.get(bind)?.connection
+  }
+
+  async #enlist(bind: Bind): Promise<Connection> {
+    const transaction = this.transaction as SessionTransaction
+    const enlistment = await transaction.provision(() => this.#join(bind, transaction))
+    const { connection } = enlistment
+    await this.tell('afterBegin', { session: this.session, transaction, connection })
+    return connection
+  }
+
+  async #join(bind: Bind, transaction: SessionTransaction): Promise<Enlistment> {
+    const enlistment = await this.#beginOn(bind)
+    transaction.enlistments.set(bind, enlistment)
+    for (let level = transaction; level.parent !== undefined; level = level.parent) await enlistment.savepoint()
+    return enlistment
+  }
+
+  async #beginOn(bind: Bind): Promise<Enlistment> {
+    const { isolation, readOnly, joinTransactionMode } = this.options
+    const how = { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
+    if (!('connect' in bind)) return Enlistment.join(bind, joinTransactionMode, how)
+    this.#connecting = new AbortController()
+    const { signal } = this.#connecting
+    try {
+      const connection = await bind.connect({ label: this.label, signal, readOnly: readOnly ?? false })
+      return await Enlistment.begin(connection, { ...how, signal })
+    } finally {
+      this.#connecting = undefined
+    }
+  }
+
+  /** An end has come: whoever waits for a connection stops waiting. */
+  abortConnecting(by: string): void {
+    this.#connecting?.abort(new SessionClosedError(`${by} ended the session's transaction while it waited for a connection.`))
+  }
+
+  // ------------------------------------------------------------------------------------------------ flush
+
+  /** Flushes inside an operation that runs already, if there is anything to flush. */
+  async flushNow(what: string): Promise<void> {
+    if (this.flushing) throw this.alreadyFlushing(what)
+    if (!this.unit.hasWork) return
+    this.ensureTransaction(what).requireActive(what)
+    this.flushing = true
+    try {
+      await this.#flushStages(what)
+    } finally {
+      this.flushing = false
+    }
+    await this.tell('afterFlushPostexec', { session: this.session })
+  }
+
+  async #flushStages(what: string): Promise<void> {
+    const { session } = this
+    await this.tell('beforeFlush', { session })
+    if (!this.unit.hasWork) return
+    const transaction = this.transaction
+    try {
+      await flushUnit(this.unit, (model) => this.connectionFor(model, what), {
+        beforeSettle: () => this.tell('afterFlush', { session }),
+      })
+    } catch (error) {
+      if (transaction !== undefined && transaction === this.transaction) await deactivateAfter(this, error)
+      throw error
+    }
+  }
+
+  /** Flushes before a query, where autoflush is on; the error says where it came from. */
+  async autoflushNow(what: string, override?: boolean): Promise<void> {
+    if (!(override ?? this.autoflush) || this.flushing || !this.unit.hasWork) return
+    try {
+      await this.flushNow(what)
+    } catch (error) {
+      if (error instanceof HeddleError) {
+        error.message += ` (raised by the autoflush of ${what}; session.noAutoflush() holds a flush back until later)`
+      }
+      throw error
+    }
+  }
+
+  alreadyFlushing(what: string): SessionAlreadyFlushingError {
+    return new SessionAlreadyFlushingError(
+      `${what}: Session is already flushing; wait for that flush to end before the next one.`,
+      { calls: ['flush()', what] },
+    )
+  }
+
+  // ----------------------------------------------------------------------------------------------- events
+
+  /** Tells listeners that may be async; their own calls on the session run inside the operation. */
+  tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void> {
+    if (!this.events.has(name)) return settled
+    return this.gate.within(() => this.events.emitAsync(name, payload))
+  }
+
+  beforeChange(what: string): void {
+    if (this.gate.closedBy !== undefined) {
+      throw new SessionClosedError(`${what} on a session that has ended (${this.gate.closedBy}).`)
+    }
+    const transaction = this.ensureTransaction(what)
+    if (transaction.state === 'deactive') transaction.changedAfterFailure = true
+  }
+
+  beforeAttach(state: InstanceState): void {
+    this.#tellOf('beforeAttach', state)
+  }
+
+  afterAttach(state: InstanceState): void {
+    this.#tellOf('afterAttach', state)
+  }
+
+  transitioned(state: InstanceState, transition: Transition): void {
+    this.#tellOf(transition, state)
+  }
+
+  #tellOf(name: Transition | 'beforeAttach' | 'afterAttach', { instance }: InstanceState): void {
+    if (this.events.has(name)) this.events.emit(name, { session: this.session, instance })
+  }
+}
+
+const settled: Promise<void> = Promise.resolve()

@@ -1,0 +1,18 @@
+export type {
+  AfterBeginEvent,
+  InstanceEvent,
+  SessionEvent,
+  SessionEvents,
+  SessionTransactionEvent,
+  SoftRollbackEvent,
+} from './events.ts'
+export { runBlock, runBlockAndClose } from './block.ts'
+export { suppress } from './failure.ts'
+export type { Concurrency } from './gate.ts'
+export { closeAllSessions } from './live.ts'
+export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'
+export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
+export { type ForUpdate, type GetOptions, objectSession, Session } from './session.ts'
+export type { ExecuteOptions } from './statements.ts'
+export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
+export { isSessionmaker, sessionmaker, type SessionClass, type Sessionmaker, type SessionmakerOptions } from './sessionmaker.ts'

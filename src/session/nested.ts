@@ -1,0 +1,35 @@
+import type { SessionCore } from './core.ts'
+import { commitTo, rollbackTo } from './ending.ts'
+import { suppress } from './failure.ts'
+import type { SessionTransaction } from './session-transaction.ts'
+
+/** Sets a savepoint after flushing what is pending, so that a rollback to it keeps that. Runs inside an operation. */
+export async function openNested(core: SessionCore): Promise<SessionTransaction> {
+  const outer = core.ensureTransaction('beginNested()')
+  outer.requireActive('beginNested()')
+  await core.flushNow('beginNested()')
+  for (const enlistment of outer.enlistments.values()) {
+    core.gate.checkInterrupted('beginNested()')
+    await enlistment.savepoint()
+  }
+  return core.beginTransaction('begin nested', outer)
+}
+
+/**
+ * Runs the body of a savepoint: released when it resolves, rolled back to when it rejects, and the error is thrown on. The body
+ * holds the session, so a second block beside it waits for its end, and neither can undo the other.
+ */
+export async function runNested<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  const savepoint = await openNested(core)
+  let result: T
+  try {
+    result = await core.gate.within(body)
+    if (savepoint.state !== 'closed') await commitTo(core, savepoint)
+  } catch (error) {
+    if (savepoint.state !== 'closed') {
+      await rollbackTo(core, savepoint).catch((failure: unknown) => suppress(error, failure))
+    }
+    throw error
+  }
+  return result
+}

@@ -1,0 +1,266 @@
+import type { Kysely } from 'kysely'
+import { type Executable, kyselyOver, Result } from '../engine/index.ts'
+import { NoResultError } from '../errors.ts'
+import { Query, type Queryable, readLock, type RowLockOptions } from '../loading/index.ts'
+import { type EntityModel, type KeyOf, modelOf } from '../mapping/index.ts'
+import type { LockOptions } from '../sql/index.ts'
+import { type InstanceState, readKey, stateOf } from '../state/index.ts'
+import { aBoolean, anObject, checkOptions, either, type EventHub, type Listener, type ListenOptions } from '../support/index.ts'
+import { SessionCore } from './core.ts'
+import { commitTo, rollbackTo } from './ending.ts'
+import type { SessionEvents } from './events.ts'
+import { columnsOf } from './instances.ts'
+import { SessionLoader } from './loader.ts'
+import { mergeInstance } from './merge.ts'
+import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
+import { resolveSessionOptions } from './options.ts'
+import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
+import { SessionTransactions } from './transactions.ts'
+
+/** Whether rows are to be locked, and how: `true`, or what to do where they are locked by another. */
+export type ForUpdate = boolean | (RowLockOptions & { readonly read?: boolean; readonly keyShare?: boolean })
+
+/** How `get` reads. */
+export interface GetOptions {
+  /** Read the row again and overwrite the instance, unflushed changes included. Default: false. */
+  readonly populateExisting?: boolean
+  /** Lock the row, which always reads it. Default: false. */
+  readonly forUpdate?: ForUpdate
+}
+
+let sessionsMade = 0
+
+/**
+ * A unit of work on a database: holds the instances it has loaded, one for each row, notices their changes, and writes them
+ * together, in one transaction. Short-lived, and one at a time: one for each request, job, or item.
+ *
+ * Made by a sessionmaker. Calls that overlap wait for their turn; an end is refused while others are under way.
+ *
+ * ```ts
+ * await using session = Sessions()
+ * const user = await session.getOne(User, 1)
+ * user.name = 'ed'
+ * await session.commit()
+ * ```
+ *
+ * @see https://docs.sqlalchemy.org/en/20/orm/session_basics.html
+ */
+export class Session extends SessionTransactions {
+  /** @internal */
+  override readonly core: SessionCore
+  /** Free for the program. */
+  readonly info: Record<string, unknown>
+  readonly #loader: SessionLoader
+  // biome-ignore lint/suspicious/noExplicitAny: see the getter
+  #db: Kysely<any> | undefined
+
+  /**
+   * @param options see {@link SessionOptions}
+   * @param events listeners of the maker that made the session
+   * @throws ArgumentError for unknown options and wrong values
+   */
+  constructor(options: SessionOptions = {}, events?: EventHub<SessionEvents<Session>>) {
+    super()
+    const resolved: ResolvedSessionOptions = resolveSessionOptions('new Session()', options)
+    const label = resolved.label ?? `session ${++sessionsMade}`
+    this.info = { ...resolved.info }
+    this.core = new SessionCore(this, label, resolved, events as EventHub<SessionEvents<object>> | undefined, (core) => ({
+      commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
+      rollbackTo: (transaction) => core.gate.seize('rollback()', () => rollbackTo(core, transaction)),
+    }))
+    this.#loader = new SessionLoader(this.core)
+  }
+
+  /** The engine or connection for what has no bind of its own. */
+  get bind(): Bind | undefined {
+    return this.core.binds.own
+  }
+
+  /** What the session gives to every statement it runs. */
+  get executionOptions(): Readonly<Record<string, unknown>> {
+    return this.core.options.executionOptions ?? {}
+  }
+
+  /** What errors and `engine.pool.holders()` call the session. */
+  get label(): string {
+    return this.core.label
+  }
+
+  // -------------------------------------------------------------------------------------------------- reading
+
+  /**
+   * The instance of a key: from the identity map without any SQL when the session holds it, else by one SELECT; null when there
+   * is no such row.
+   *
+   * ```ts
+   * await session.get(User, 1)
+   * await session.get(User, 1, { forUpdate: { nowait: true } })
+   * ```
+   *
+   * @param key the value of the key column; for several an array, or an object by property
+   * @throws ArgumentError when the key does not fit the entity
+   */
+  get<Entity extends object>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options?: GetOptions,
+  ): Promise<Entity | null> {
+    const model = modelOf(entityClass)
+    const label = `get(${model.name})`
+    const values = readKey(model, key)
+    checkOptions(label, options, getRules)
+    const lock = this.#lockOf(model, label, options?.forUpdate)
+    const populateExisting = options?.populateExisting ?? false
+    if (lock === undefined && !populateExisting) {
+      const present = this.#loader.present(model, values)
+      if (present !== undefined) return this.#present<Entity>(label, present)
+    }
+    return this.core.gate.run(label, async () => {
+      const state = await this.#loader.get(model, values, label, { populateExisting: populateExisting || lock !== undefined, lock })
+      return (state?.instance ?? null) as Entity | null
+    })
+  }
+
+  /** What is there needs no turn in the lane; a session that has ended gives nothing any more. */
+  #present<Entity>(label: string, state: InstanceState): Promise<Entity> {
+    const { instance } = state
+    if (this.core.gate.closedBy === undefined) return Promise.resolve(instance as Entity)
+    return this.core.gate.run(label, async () => instance as Entity)
+  }
+
+  /** Like `get`. @throws NoResultError when there is no such row */
+  async getOne<Entity extends object>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options?: GetOptions,
+  ): Promise<Entity> {
+    const instance = await this.get(entityClass, key, options)
+    if (instance !== null) return instance
+    const model = modelOf(entityClass)
+    throw new NoResultError(`getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`)
+  }
+
+  /**
+   * Reads an instance again, or the named properties of it; unflushed changes elsewhere are flushed first.
+   *
+   * @throws InvalidRequestError when it is not persistent here, or its row is gone
+   */
+  refresh(
+    instance: object,
+    properties?: readonly string[],
+    options: { readonly forUpdate?: ForUpdate } = {},
+  ): Promise<void> {
+    return this.core.gate.run('refresh()', async () => {
+      const state = this.core.unit.persistentStateOf(instance, 'refresh')
+      checkOptions('refresh()', options, { forUpdate: getRules.forUpdate })
+      const columns = properties === undefined ? state.model.columns : columnsOf(state, properties)
+      await this.#loader.refresh(state, columns, this.#lockOf(state.model, 'refresh()', options.forUpdate))
+    })
+  }
+
+  #lockOf(model: EntityModel, call: string, forUpdate: ForUpdate | undefined): LockOptions | undefined {
+    if (forUpdate === undefined || forUpdate === false) return undefined
+    const { read = false, keyShare = false, ...rest } = forUpdate === true ? {} : forUpdate
+    const mode = read ? (keyShare ? 'key share' : 'share') : keyShare ? 'no key update' : 'update'
+    return readLock(this.#loader.dialectFor(model), call, mode, rest)
+  }
+
+  /**
+   * A query for instances of an entity.
+   *
+   * ```ts
+   * await session.query(User).where('age', '>', 18).orderBy('name').all()
+   * ```
+   */
+  query<Entity extends object, Table extends string>(entityClass: Queryable<Entity, Table>): Query<Entity, Entity, Table> {
+    return new Query<Entity, Entity, Table>(this.#loader, entityClass)
+  }
+
+  // ------------------------------------------------------------------------------------------------ executing
+
+  /**
+   * Runs a statement in the session's transaction, after an autoflush: an `sql` template, a Kysely builder or a CompiledQuery.
+   *
+   * @throws ArgumentError for a plain string; the database's error
+   */
+  execute<Row = Record<string, unknown>>(query: Executable, options: ExecuteOptions = {}): Promise<Result<Row>> {
+    return this.core.gate.run('execute()', () => executeIn<Row>(this.core, query, options))
+  }
+
+  /** The first column of the first row, or null. */
+  async scalar<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value | null> {
+    return (await this.execute(query, options)).scalar<Value>()
+  }
+
+  /** The first column of every row. */
+  async scalars<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value[]> {
+    return (await this.execute(query, options)).scalars<Value>()
+  }
+
+  /**
+   * Kysely, bound to this session and its transaction: everything it runs goes through the session's lane and autoflush.
+   *
+   * ```ts
+   * await session.db.selectFrom('users').select('name').execute()
+   * ```
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the tables of a session's database are the program's to say
+  get db(): Kysely<any> {
+    const bind = this.core.binds.forStatement()
+    const db = this.#db ?? kyselyOver(bind.dialect, runnerOf(this.core, bind), 'session')
+    this.#db = db
+    return db
+  }
+
+  /**
+   * Copies an instance of any origin onto this session's instance of the same key, which is loaded or made, and gives that one. The
+   * given one is never attached.
+   *
+   * @throws StaleDataError when its version is not the stored one; InvalidRequestError for a transient source with `load: false`
+   */
+  merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean } = {}): Promise<Entity> {
+    return this.core.gate.run('merge()', async () => {
+      const merged = await mergeInstance(this.core, this.#loader, stateOf(instance), options.load ?? true)
+      return merged.instance as Entity
+    })
+  }
+
+  /** `merge` for each, in order. */
+  async mergeAll<Entity extends object>(
+    instances: Iterable<Entity>,
+    options: { readonly load?: boolean } = {},
+  ): Promise<Entity[]> {
+    const merged: Entity[] = []
+    for (const instance of instances) merged.push(await this.merge(instance, options))
+    return merged
+  }
+
+  // ---------------------------------------------------------------------------------------- binds and events
+
+  /** The engine or connection that serves an entity class, or statements without one. */
+  getBind(entityClass?: AnyEntityClass): Bind {
+    return entityClass === undefined ? this.core.binds.forStatement() : this.core.binds.forModel(modelOf(entityClass))
+  }
+
+  /** Binds an entity class, and those that extend it, to an engine from now on. */
+  bindEntity(entityClass: AnyEntityClass, bind: Bind): void {
+    this.core.binds.add(entityClass, bind)
+  }
+
+  /** Listens on this session alone; gives a function that stops it. See {@link SessionEvents}. */
+  on<Name extends keyof SessionEvents<Session>>(
+    name: Name,
+    listener: Listener<SessionEvents<Session>[Name]>,
+    options?: ListenOptions,
+  ): () => void {
+    return this.core.events.on(name, listener as Listener<never>, options)
+  }
+}
+
+const getRules = { populateExisting: aBoolean, forUpdate: either(aBoolean, anObject) }
+
+/** The session that an instance is attached to, or undefined. */
+export function objectSession(instance: object): Session | undefined {
+  const owner = stateOf(instance).owner as { readonly session?: Session } | undefined
+  return owner?.session
+}

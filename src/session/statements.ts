@@ -1,0 +1,68 @@
+import type { SelectQueryNode } from 'kysely'
+import type { Outcome, Statement } from '../drivers/index.ts'
+import { type Connection, type Executable, Result, type StatementRunner } from '../engine/index.ts'
+import { modelOf } from '../mapping/index.ts'
+import { compileQuery } from '../sql/index.ts'
+import type { SessionCore } from './core.ts'
+import type { AnyEntityClass, Bind } from './options.ts'
+
+/** How one statement is executed. */
+export interface ExecuteOptions {
+  /** The entity whose bind serves the statement. Default: the session's own bind. */
+  readonly entity?: AnyEntityClass
+  /** Flush first. Default: the session's autoflush. */
+  readonly autoflush?: boolean
+  readonly executionOptions?: Readonly<Record<string, unknown>>
+}
+
+/** Runs a program's own statement inside an operation: autoflush, then the statement in the session's transaction. */
+export async function executeIn<Row>(core: SessionCore, query: Executable, options: ExecuteOptions): Promise<Result<Row>> {
+  const bind = options.entity === undefined ? core.binds.forStatement() : core.binds.forModel(modelOf(options.entity))
+  const statement = withOptions(core, compileQuery(bind.dialect, query), options)
+  await core.autoflushNow('execute()', options.autoflush)
+  const connection = await core.connectionOf(bind, 'execute()')
+  if (!isSelect(query, statement)) core.transaction?.snapshot.noteWrite()
+  return new Result<Row>(await connection.run(statement))
+}
+
+/** The options of the session, overridden by those of the call, travel with the statement to whoever listens for queries. */
+function withOptions(core: SessionCore, statement: Statement, { executionOptions }: ExecuteOptions): Statement {
+  const own = core.options.executionOptions
+  if (own === undefined && executionOptions === undefined) return statement
+  return { ...statement, executionOptions: { ...own, ...statement.executionOptions, ...executionOptions } }
+}
+
+/** Whether a statement only reads. What cannot be told counts as a write: rows loaded after it may be taken back by a rollback. */
+function isSelect(query: Executable, statement: Statement): boolean {
+  const node = 'toOperationNode' in query ? (query.toOperationNode() as Partial<SelectQueryNode>) : undefined
+  if (node?.kind === 'SelectQueryNode') return true
+  return /^\s*select\b(?![\s\S]*\binto\b)/i.test(statement.sql) && !/\b(insert|update|delete|call)\b/i.test(statement.sql)
+}
+
+/** What `session.db` runs on: every statement is an operation of the session. */
+export function runnerOf(core: SessionCore, bind: Bind): StatementRunner {
+  const prepare = async (what: string): Promise<Connection> => {
+    await core.autoflushNow(what)
+    return core.connectionOf(bind, what)
+  }
+  return {
+    run: (statement: Statement): Promise<Outcome> =>
+      core.gate.run('db query', async () => {
+        const connection = await prepare('db query')
+        if (!/^\s*select\b/i.test(statement.sql)) core.transaction?.snapshot.noteWrite()
+        return connection.run(withOptions(core, statement, {}))
+      }),
+    async *stream(statement: Statement, batchSize: number) {
+      const batches = await core.gate.run('db stream', async () => (await prepare('db stream')).streamBatches(statement, batchSize))
+      try {
+        for (;;) {
+          const batch = await core.gate.run('db stream', () => batches.next())
+          if (batch.done === true) return
+          yield batch.value
+        }
+      } finally {
+        await batches.return()
+      }
+    },
+  }
+}

@@ -1,0 +1,18 @@
+export { entity } from './entity.ts'
+export { createEntityClass } from './entity-class.ts'
+export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
+export { IdentityMap, IdentityMapView } from './identity-map.ts'
+export { type InstanceInspection, state, stateOf } from './inspect.ts'
+export {
+  checkValue,
+  InstanceState,
+  type InstanceStatus,
+  isExpression,
+  type Originals,
+  type StateOwner,
+} from './instance-state.ts'
+export { type Instantiate, instantiatorOf } from './instantiate.ts'
+export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
+export { tryStateOf } from './slot.ts'
+export { Snapshot } from './snapshot.ts'
+export { type InFlight, type Transition, type UnitListener, UnitOfWork } from './unit-of-work.ts'

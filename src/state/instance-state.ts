@@ -1,0 +1,161 @@
+import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { IdentityKey } from './identity.ts'
+
+/**
+ * Where an instance stands towards the database. Exactly one holds at any time:
+ * transient (new, in no session), pending (to be inserted), persistent (has a row, in a session), deleted (its
+ * DELETE was flushed, the transaction is open), detached (has a row, in no session).
+ */
+export type InstanceStatus = 'transient' | 'pending' | 'persistent' | 'deleted' | 'detached'
+
+/** The session's side of an instance: told before the first change of each instance, and may refuse it. */
+export interface StateOwner {
+  /** Called before the first change since the last flush. Throws where the session can take no change now. */
+  willChange(state: InstanceState): void
+}
+
+/** The values of changed columns before their first change since the last flush, by column index. */
+export type Originals = Map<number, unknown>
+
+/**
+ * What heddle knows about one instance. It hangs off a private slot of the instance and is never visible on it.
+ * Synchronous and in memory; the session moves its status, the accessors its values.
+ */
+export class InstanceState {
+  readonly model: EntityModel
+  instance: object
+  /** By column index. `undefined` is a value that is not there: never set, expired, or left out of a select. */
+  values: unknown[]
+  /** What changed since the last flush, or undefined when nothing did. */
+  originals: Originals | undefined = undefined
+  status: InstanceStatus = 'transient'
+  owner: StateOwner | undefined = undefined
+  /** The identity under which the row is known; undefined until the row exists. */
+  identity: IdentityKey | undefined = undefined
+  /** The key values of the row as stored, which a changed key attribute does not touch. */
+  storedKey: readonly unknown[] | undefined = undefined
+  /** Its DELETE was flushed and committed, or is about to be. */
+  wasDeleted = false
+  /** All of its columns were dropped for reloading, and have not been read again since. */
+  expired = false
+
+  constructor(model: EntityModel, instance: object, values: unknown[]) {
+    this.model = model
+    this.instance = instance
+    this.values = values
+  }
+
+  /** The value that a column reads when `values` holds none. Never does I/O and never gives a wrong value. */
+  absent(index: number): unknown {
+    if (this.status === 'transient' || this.status === 'pending') return null
+    const column = this.model.columns[index] as ColumnModel
+    if (this.status === 'detached') throw detachedRead(this, column)
+    throw notLoaded(this, column)
+  }
+
+  /** Assigns a column as the program does: checked, tracked, and nothing where the value is the same. */
+  write(index: number, value: unknown): void {
+    const current = this.values[index]
+    if (current === value && value !== undefined) return
+    const column = this.model.columns[index] as ColumnModel
+    checkValue(this.model, column, value)
+    if (current !== undefined && sameValue(column, current, value)) return
+    this.track(column, current, value)
+    this.values[index] = value
+  }
+
+  /** Marks a column as changed although the same object is there: for values that were changed in place. */
+  flagModified(column: ColumnModel): void {
+    const current = this.values[column.index]
+    if (current === undefined) throw notLoaded(this, column)
+    this.track(column, undefined, undefined)
+  }
+
+  /** Remembers what a column was before its first change; forgets it again when the change is undone. */
+  private track(column: ColumnModel, current: unknown, value: unknown): void {
+    if (this.originals === undefined) {
+      this.owner?.willChange(this)
+      this.originals = new Map()
+    }
+    const { originals } = this
+    if (!originals.has(column.index)) originals.set(column.index, current)
+    else if (value !== undefined && isSame(column, originals.get(column.index), value)) originals.delete(column.index)
+  }
+
+  /** Whether there is a net change since the last flush. */
+  get isModified(): boolean {
+    return this.originals !== undefined && this.originals.size > 0
+  }
+
+  /** Whether any value was dropped for reloading, or never loaded, on an instance that has a row. */
+  get hasAbsentValues(): boolean {
+    return this.values.includes(undefined)
+  }
+
+  /** The columns whose values are not there. */
+  absentColumns(): ColumnModel[] {
+    return this.model.columns.filter((column) => this.values[column.index] === undefined)
+  }
+
+  /** Drops values, and changes that were not flushed, so that they are read again. */
+  expire(columns: readonly ColumnModel[] = this.model.columns): void {
+    for (const { index } of columns) {
+      this.values[index] = undefined
+      this.originals?.delete(index)
+    }
+    if (this.originals?.size === 0) this.originals = undefined
+    if (columns === this.model.columns) this.expired = true
+  }
+
+  /** The values as the last flush or load left them: without the changes that are not flushed yet. */
+  committedValues(): unknown[] {
+    const values = this.values.slice()
+    if (this.originals !== undefined) for (const [index, value] of this.originals) values[index] = value
+    return values
+  }
+
+  /** The instance as errors and logs name it: `User#1`, or `User (new)`. */
+  describe(): string {
+    if (this.storedKey === undefined) return `${this.model.name} (new)`
+    return `${this.model.name}#${this.storedKey.map(String).join(',')}`
+  }
+}
+
+function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {
+  return a !== undefined && (a === b || sameValue(column, a, b))
+}
+
+function sameValue(column: ColumnModel, a: unknown, b: unknown): boolean {
+  if (a === null || b === null || isExpression(a) || isExpression(b)) return false
+  return column.type.equals(a, b)
+}
+
+/** Whether a value is an SQL expression, to be computed by the database. */
+export function isExpression(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'toOperationNode' in value
+}
+
+/**
+ * Refuses a value that the column cannot hold. Null always passes: whether a column takes it is the database's to say.
+ *
+ * @throws ArgumentError naming the property, what was expected and what was given.
+ */
+export function checkValue(model: EntityModel, column: ColumnModel, value: unknown): void {
+  if (value === null || isExpression(value)) return
+  const problem = value === undefined ? 'undefined is no value; assign null to store NULL' : column.type.problem(value)
+  if (problem !== undefined) throw new ArgumentError(`Setting ${model.name}.${column.property}: ${problem}.`)
+}
+
+function notLoaded(state: InstanceState, column: ColumnModel): NotLoadedError {
+  const name = `${state.describe()}.${column.property}`
+  const remedy = `await session.refresh(instance, ['${column.property}']) first`
+  return new NotLoadedError(`Reading ${name}: its value is not loaded (expired, or left out of the query); ${remedy}.`)
+}
+
+function detachedRead(state: InstanceState, column: ColumnModel): DetachedInstanceError {
+  const name = `${state.describe()}.${column.property}`
+  return new DetachedInstanceError(
+    `Reading ${name}: its value is not loaded and the instance is in no session; add it to a session and refresh it.`,
+  )
+}

@@ -1,0 +1,100 @@
+import type { EntityModel } from '../mapping/index.ts'
+import type { IdentityKey } from './identity.ts'
+import type { InstanceState } from './instance-state.ts'
+
+/** The identity that an instance had before its key changed. */
+export interface FormerKey {
+  readonly identity: IdentityKey
+  readonly storedKey: readonly unknown[]
+}
+
+/**
+ * What one transaction, or one savepoint inside it, has done to the instances of a session: enough to put every record
+ * back as it was when the transaction or savepoint began. Released savepoints merge theirs into the enclosing one.
+ */
+export class Snapshot {
+  readonly parent: Snapshot | undefined
+  /** Instances whose INSERT was flushed. */
+  readonly inserted = new Set<InstanceState>()
+  /** Instances whose DELETE was flushed. */
+  readonly deleted = new Set<InstanceState>()
+  /** The values at the beginning, of instances that have changed since. */
+  readonly values = new Map<InstanceState, readonly unknown[]>()
+  readonly formerKeys = new Map<InstanceState, FormerKey>()
+  /** Instances loaded after the first write: their values may be of rows that a rollback takes back. */
+  readonly volatile = new Set<InstanceState>()
+  /** Identities of inserted rows, which no instance may keep after a rollback. */
+  readonly insertedKeys = new Map<EntityModel, Set<IdentityKey>>()
+  /** Whether anything was written since the beginning. */
+  #wrote = false
+
+  constructor(parent?: Snapshot) {
+    this.parent = parent
+  }
+
+  get wrote(): boolean {
+    return this.#wrote
+  }
+
+  /** Notes that rows may have changed: what is loaded from now on is volatile. */
+  noteWrite(): void {
+    this.#wrote = true
+  }
+
+  /** Keeps the values of an instance as they are now, unless an earlier change has kept them already. */
+  noteChange(state: InstanceState): void {
+    if (!this.knows(state)) this.values.set(state, state.committedValues())
+  }
+
+  /** Notes that an instance took its values from the database just now. */
+  noteLoad(state: InstanceState): void {
+    if (this.#wrote && !this.knows(state)) this.volatile.add(state)
+    this.parent?.noteLoad(state)
+  }
+
+  noteInsert(state: InstanceState): void {
+    this.inserted.add(state)
+    let keys = this.insertedKeys.get(state.model)
+    if (keys === undefined) {
+      keys = new Set()
+      this.insertedKeys.set(state.model, keys)
+    }
+    keys.add(state.identity as IdentityKey)
+  }
+
+  noteDelete(state: InstanceState): void {
+    this.deleted.add(state)
+  }
+
+  /** Keeps the identity from before the first change of key. */
+  noteKeyChange(state: InstanceState, former: FormerKey): void {
+    if (!this.formerKeys.has(state)) this.formerKeys.set(state, former)
+  }
+
+  /** An instance left the session: a rollback does not bring it back. */
+  forget(state: InstanceState): void {
+    this.inserted.delete(state)
+    this.deleted.delete(state)
+    this.values.delete(state)
+    this.formerKeys.delete(state)
+    this.volatile.delete(state)
+    this.parent?.forget(state)
+  }
+
+  /** Hands everything to the enclosing snapshot, whose own older notes win. */
+  mergeIntoParent(): void {
+    const { parent } = this
+    if (parent === undefined) return
+    for (const state of this.inserted) parent.noteInsert(state)
+    for (const state of this.deleted) parent.deleted.add(state)
+    for (const [state, values] of this.values) if (!parent.knows(state)) parent.values.set(state, values)
+    for (const [state, former] of this.formerKeys) parent.noteKeyChange(state, former)
+    for (const state of this.volatile) if (!parent.knows(state)) parent.volatile.add(state)
+    if (this.#wrote) parent.noteWrite()
+  }
+
+  /** Whether it is settled already what a rollback does with the instance's values. */
+  private knows(state: InstanceState): boolean {
+    return this.values.has(state) || this.inserted.has(state) || this.volatile.has(state)
+  }
+}

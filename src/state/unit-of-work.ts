@@ -1,0 +1,265 @@
+import { InvalidRequestError } from '../errors.ts'
+import type { EntityModel } from '../mapping/index.ts'
+import type { IdentityKey } from './identity.ts'
+import { identityOf, keyValuesOf } from './identity.ts'
+import { IdentityMap } from './identity-map.ts'
+import { stateOf } from './inspect.ts'
+import { checkFields } from './instantiate.ts'
+import type { InstanceState, InstanceStatus, StateOwner } from './instance-state.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** A change of status, as listeners hear of it. */
+export type Transition =
+  | 'transientToPending' | 'pendingToTransient' | 'pendingToPersistent' | 'persistentToTransient'
+  | 'persistentToDeleted' | 'deletedToPersistent' | 'deletedToDetached' | 'persistentToDetached'
+  | 'detachedToPersistent' | 'loadedAsPersistent'
+
+/** What the session wants to hear, and may refuse by throwing. */
+export interface UnitListener {
+  /** Before the first change since the last flush, `add` and `delete`: begins a transaction, or refuses. */
+  beforeChange(what: string, state: InstanceState): void
+  beforeAttach(state: InstanceState): void
+  afterAttach(state: InstanceState): void
+  transitioned(state: InstanceState, transition: Transition): void
+}
+
+/** The instances whose statements a flush is sending. */
+export interface InFlight {
+  readonly inserting: ReadonlySet<InstanceState>
+  readonly updating: ReadonlySet<InstanceState>
+  readonly deleting: ReadonlySet<InstanceState>
+}
+
+/**
+ * The instances of one session and what is to be done with them: the identity map and the three sets of new, changed and doomed
+ * instances. Synchronous; every change of an instance's status towards a session happens here.
+ */
+export class UnitOfWork implements StateOwner {
+  readonly session: unknown
+  readonly map = new IdentityMap()
+  /** To be inserted, in the order of `add`. */
+  readonly pending = new Set<InstanceState>()
+  /** Persistent instances with changes. */
+  readonly dirty = new Set<InstanceState>()
+  /** Persistent instances marked for DELETE. */
+  readonly doomed = new Set<InstanceState>()
+  /** Deleted instances that stay attached after their transaction was committed. */
+  readonly kept = new Set<InstanceState>()
+  /** What a flush is sending at this moment. */
+  inFlight: InFlight | undefined = undefined
+  /** Of the innermost transaction or savepoint; undefined while there is none. */
+  snapshot: Snapshot | undefined = undefined
+  readonly #listener: UnitListener
+
+  constructor(session: unknown, listener: UnitListener) {
+    this.session = session
+    this.#listener = listener
+  }
+
+  /** Whether a flush would find something to do. */
+  get hasWork(): boolean {
+    return this.pending.size > 0 || this.dirty.size > 0 || this.doomed.size > 0
+  }
+
+  willChange(state: InstanceState): void {
+    this.#listener.beforeChange('change', state)
+    if (state.status === 'persistent') this.noteDirty(state)
+  }
+
+  /** Whether the instance is pending or persistent here. */
+  has(state: InstanceState): boolean {
+    return state.owner === this && (state.status === 'pending' || state.status === 'persistent')
+  }
+
+  /** `session.add`: transient becomes pending, detached persistent; a mark for DELETE is taken back. */
+  add(state: InstanceState): void {
+    this.refuseForeign(state, 'add')
+    if (this.inFlight?.deleting.has(state) === true) throw beingFlushed(state, 'add')
+    if (state.wasDeleted) throw deletedAlready(state)
+    if (state.owner === this) {
+      this.doomed.delete(state)
+      return
+    }
+    checkFields(state)
+    this.refuseSecondInstance(state)
+    this.#listener.beforeChange('add', state)
+    this.attach(state)
+  }
+
+  private attach(state: InstanceState): void {
+    this.#listener.beforeAttach(state)
+    state.owner = this
+    if (state.identity === undefined) {
+      this.move(state, 'pending', 'transientToPending')
+      this.pending.add(state)
+    } else {
+      this.map.put(state)
+      if (state.isModified) this.noteDirty(state)
+      this.move(state, 'persistent', 'detachedToPersistent')
+    }
+    this.#listener.afterAttach(state)
+  }
+
+  private noteDirty(state: InstanceState): void {
+    this.dirty.add(state)
+    this.snapshot?.noteChange(state)
+  }
+
+  /** `session.delete`: marks for DELETE at the next flush. */
+  doom(state: InstanceState): void {
+    this.refuseForeign(state, 'delete')
+    if (this.doomed.has(state) || (state.status === 'deleted' && state.owner === this)) return
+    const inserting = this.inFlight?.inserting.has(state) === true
+    if (state.identity === undefined && !inserting) {
+      throw new InvalidRequestError(
+        `Deleting ${state.describe()}: it has no row yet; use session.expunge() to take it out of the session.`,
+      )
+    }
+    this.refuseSecondInstance(state)
+    this.#listener.beforeChange('delete', state)
+    if (state.owner === undefined) this.attach(state)
+    this.doomed.add(state)
+  }
+
+  /** `session.expunge`: the instance leaves the session, and no rollback brings it back. */
+  expunge(state: InstanceState): void {
+    if (state.owner !== this) {
+      throw new InvalidRequestError(`Expunging ${state.describe()}: it is not in this session.`)
+    }
+    if (this.isInFlight(state)) throw beingFlushed(state, 'expunge')
+    this.snapshot?.forget(state)
+    this.detach(state)
+  }
+
+  private isInFlight(state: InstanceState): boolean {
+    const { inFlight } = this
+    if (inFlight === undefined) return false
+    return inFlight.inserting.has(state) || inFlight.updating.has(state) || inFlight.deleting.has(state)
+  }
+
+  /** Takes an instance out of everything: pending ones become transient, others detached. */
+  detach(state: InstanceState): void {
+    this.pending.delete(state)
+    this.dirty.delete(state)
+    this.doomed.delete(state)
+    this.map.remove(state)
+    state.owner = undefined
+    if (state.status === 'pending') this.move(state, 'transient', 'pendingToTransient')
+    else if (state.status === 'deleted') this.move(state, 'detached', 'deletedToDetached')
+    else this.move(state, 'detached', 'persistentToDetached')
+  }
+
+  /** Everything leaves at once, as at `close`. */
+  detachAll(): void {
+    const deleted: InstanceState[] = []
+    for (let level = this.snapshot; level !== undefined; level = level.parent) deleted.push(...level.deleted)
+    for (const state of [...this.pending, ...this.map.states(), ...this.kept, ...deleted]) {
+      if (state.owner === this) this.detach(state)
+    }
+    this.kept.clear()
+    this.map.clear()
+  }
+
+  /** An INSERT was flushed: the instance has a row under the key that its values hold. */
+  becomePersistent(state: InstanceState): void {
+    const key = keyValuesOf(state.model, state.values)
+    state.storedKey = key
+    state.identity = identityOf(state.model, key) as IdentityKey
+    this.pending.delete(state)
+    this.map.put(state)
+    this.move(state, 'persistent', 'pendingToPersistent')
+    this.snapshot?.noteInsert(state)
+  }
+
+  /** A DELETE was flushed: the instance is in no set any more, and attached until the transaction ends. */
+  becomeDeleted(state: InstanceState): void {
+    this.doomed.delete(state)
+    this.dirty.delete(state)
+    this.map.remove(state)
+    state.wasDeleted = true
+    this.snapshot?.noteDelete(state)
+    this.move(state, 'deleted', 'persistentToDeleted')
+  }
+
+  /** An UPDATE changed the key: the instance is known under the new one from now on. */
+  changeKeys(states: readonly InstanceState[]): void {
+    for (const state of states) {
+      this.snapshot?.noteKeyChange(state, {
+        identity: state.identity as IdentityKey,
+        storedKey: state.storedKey as readonly unknown[],
+      })
+      this.map.remove(state)
+    }
+    for (const state of states) {
+      const key = keyValuesOf(state.model, state.committedValues())
+      state.storedKey = key
+      state.identity = identityOf(state.model, key) as IdentityKey
+      this.map.put(state)
+    }
+  }
+
+  /** A row was loaded for which the session had no instance. */
+  adopt(state: InstanceState): void {
+    state.owner = this
+    this.map.put(state)
+    this.snapshot?.noteLoad(state)
+    this.#listener.transitioned(state, 'loadedAsPersistent')
+  }
+
+  /** The instance of a row that was found to be gone leaves the session; a rollback brings it back. */
+  loseRow(state: InstanceState): void {
+    this.dirty.delete(state)
+    this.doomed.delete(state)
+    this.map.remove(state)
+    this.snapshot?.noteDelete(state)
+    this.move(state, 'deleted', 'persistentToDeleted')
+  }
+
+  move(state: InstanceState, status: InstanceStatus, transition: Transition): void {
+    state.status = status
+    this.#listener.transitioned(state, transition)
+  }
+
+  private refuseForeign(state: InstanceState, what: string): void {
+    if (state.owner === undefined || state.owner === this) return
+    throw new InvalidRequestError(
+      `session.${what}(${state.describe()}): it is already attached to another session; ` +
+        'expunge it there first, or merge it here to get a copy.',
+    )
+  }
+
+  private refuseSecondInstance(state: InstanceState): void {
+    const present = state.identity === undefined ? undefined : this.map.find(state.model, state.identity)
+    if (present === undefined || present === state) return
+    throw new InvalidRequestError(
+      `Adding ${state.describe()}: another instance of that row is already in this session; use session.merge().`,
+    )
+  }
+
+  /** The instance of a row, if the session holds it. */
+  find(model: EntityModel, identity: IdentityKey): InstanceState | undefined {
+    return this.map.find(model, identity)
+  }
+
+  /** The state of an instance that must be persistent in this session. @throws InvalidRequestError */
+  persistentStateOf(instance: unknown, what: string): InstanceState {
+    const state = stateOf(instance)
+    if (state.owner === this && state.status === 'persistent') return state
+    throw new InvalidRequestError(
+      `session.${what}(${state.describe()}): it is ${state.status}${state.owner === this ? '' : ' and not in this session'}; ` +
+        'only a persistent instance of this session has a row to read.',
+    )
+  }
+}
+
+function beingFlushed(state: InstanceState, what: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `session.${what}(${state.describe()}): its statements are being sent by a flush at this moment; await the flush first.`,
+  )
+}
+
+function deletedAlready(state: InstanceState): InvalidRequestError {
+  return new InvalidRequestError(
+    `Adding ${state.describe()}: it has been deleted; use makeTransient(instance) to insert it as a new row.`,
+  )
+}
