@@ -1,5 +1,6 @@
 import type { DialectAdapter, QueryCompiler } from 'kysely'
-import type { ColumnModel, ColumnType, EntityModel } from '../mapping/index.ts'
+import type { ServerInfo } from '../drivers/index.ts'
+import type { ColumnModel, ColumnType, EntityModel, Naming } from '../mapping/index.ts'
 import type { Classify } from './classification.ts'
 
 /** What a database can do. Code outside `sql/` asks for one of these by name and never for a database. */
@@ -12,21 +13,32 @@ export interface Capabilities {
   /** How many rows of one shape are inserted: one array parameter a column, VALUES lists, or one prepared run a row. */
   readonly batchInsert: 'arrays' | 'values' | 'each'
   readonly batchUpdate: 'arrays' | 'case' | 'each'
+  /** How rows are found by a list of keys in one statement. */
+  readonly keyLists: 'arrays' | 'json' | 'placeholders'
   /** Parameters in one statement at most. */
   readonly maxParameters: number
   readonly rowLocks: boolean
   readonly skipLocked: boolean
+  readonly noWait: boolean
   readonly lockOf: boolean
+  /** How a shared row lock is written. */
+  readonly shareLock: 'for share' | 'lock in share mode'
+  /** PostgreSQL's weaker row locks; elsewhere the next stronger lock stands in for them. */
+  readonly keyLocks: boolean
   readonly savepoints: boolean
   readonly twoPhase: boolean
   readonly schemas: boolean
   readonly nullsFirstLast: boolean
   readonly upsert: 'on conflict' | 'on duplicate key'
-  /** The whole database lives in one connection (in memory): all sessions take turns on it. */
+  /** Rows can be read in batches through a cursor on the server. */
   readonly serverCursors: boolean
   readonly isolationLevels: readonly string[]
   /** Transactions of one database that write run one after another. */
   readonly singleWriter: boolean
+  /** A foreign key can be added to a table that exists. */
+  readonly addForeignKey: boolean
+  /** CREATE TABLE can be rolled back. */
+  readonly transactionalDdl: boolean
 }
 
 /** Turns values of one column type into what the driver takes, and what it gives back into values. */
@@ -37,23 +49,57 @@ export interface Codec {
   readonly decode?: (value: never) => unknown
 }
 
-/** How names of properties and tables become names in the database. */
-export interface Naming {
-  readonly table: (name: string) => string
-  readonly column: (property: string) => string
+/** How a column that the database numbers is declared. */
+export type GeneratedKey = 'identity' | 'auto_increment' | 'autoincrement'
+
+/** What is peculiar to a product, as its own file states it; {@link Dialect} adds what all share. */
+export interface Product {
+  readonly name: 'sqlite' | 'postgres' | 'mysql'
+  readonly adapter: DialectAdapter
+  readonly compiler: QueryCompiler
+  readonly classify: Classify
+  codec(type: ColumnType): Codec
+  capabilitiesFor(server: ServerInfo | undefined): Capabilities
+  ddlType(column: ColumnModel, model: EntityModel): string
+  readonly generatedKey: GeneratedKey
+  /** What follows the closing parenthesis of CREATE TABLE. */
+  tableOptions(server: ServerInfo | undefined): string | undefined
+  /** The element type that values of a column travel as in an array parameter; only where key lists are arrays. */
+  arrayElement?(type: ColumnType): string
+  /** What the database said, without the values that it repeats. */
+  redact(message: string): string
 }
 
 /** One database product as heddle speaks to it, with an engine's naming. Stateless but for its caches. */
 export interface Dialect {
   readonly name: 'sqlite' | 'postgres' | 'mysql'
+  /** The server whose version refined the capabilities; undefined before the first connection. */
+  readonly server: ServerInfo | undefined
   readonly capabilities: Capabilities
   readonly adapter: DialectAdapter
   readonly compiler: QueryCompiler
   readonly naming: Naming
   readonly classify: Classify
+  readonly product: Product
   tableName(model: EntityModel): string
   columnName(column: ColumnModel): string
   codec(type: ColumnType): Codec
   /** The column type's name in DDL. */
   ddlType(column: ColumnModel, model: EntityModel): string
+  /**
+   * The same dialect with what this very server can do; the same object for the same product, version and step between generated
+   * keys, so that compiled statements are shared by all connections of an engine.
+   */
+  forServer(server: ServerInfo): Dialect
+}
+
+/** Rows to lock while they are selected. */
+export interface LockOptions {
+  readonly mode: 'update' | 'share' | 'no key update' | 'key share'
+  /** Fail at once where a row is locked by another. */
+  readonly nowait?: boolean
+  /** Leave out rows that are locked by others. */
+  readonly skipLocked?: boolean
+  /** Tables (or aliases) whose rows are locked; all of the query without it. */
+  readonly of?: readonly string[]
 }

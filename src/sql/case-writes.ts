@@ -1,0 +1,179 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { ColumnModel } from '../mapping/index.ts'
+import { compileShape, type StatementShape } from './compile.ts'
+import { chunksOf, largestSize, paddedSize, type RowRun } from './rows.ts'
+import { padded } from './select.ts'
+import {
+  allOf,
+  arraysOf,
+  columnList,
+  columnOf,
+  keyText,
+  type Row,
+  rowDecoder,
+  slots,
+  statementOf,
+  tableOf,
+  tuple,
+} from './statement-parts.ts'
+import { areNull, type SentChange, unmatched, valuesOf, type Write, writeKey } from './write-parts.ts'
+
+const UPDATES_AT_ONCE = 512
+const DELETES_AT_ONCE = 1_024
+
+/**
+ * Updates many rows by `update … set c = case key when … then … end where key in (…)`, filled up to a power of two with the last row
+ * again, so that a few texts serve all numbers.
+ *
+ * The server tells only how many rows were matched. Where the values by which rows are found stay as they are, that is enough: when some
+ * are missing, one select of what is there names them. Where they change (a version), nothing could be found afterwards, so
+ * the rows are locked and read first.
+ */
+export async function updateByCase(write: Write): Promise<readonly number[]> {
+  const perRow = write.set.length * (identifying(write).length + 1) + write.compared.length
+  const changesMatch = write.set.some((column) => write.match.includes(column))
+  const missing: number[] = []
+  for (const chunk of chunksFor(write, UPDATES_AT_ONCE, perRow)) {
+    const absent = changesMatch ? await updateFound(write, chunk.rows) : await updateAll(write, chunk.rows)
+    for (const index of absent) missing.push(chunk.start + index)
+  }
+  return missing
+}
+
+/**
+ * Deletes many rows by `delete … where key in (…)`. Where the server can return what it deleted, that names the missing ones;
+ * elsewhere the rows are locked and read first.
+ */
+export async function deleteByList(write: Write): Promise<readonly number[]> {
+  const missing: number[] = []
+  for (const chunk of chunksFor(write, DELETES_AT_ONCE, write.compared.length)) {
+    const deleted = write.context.dialect.capabilities.deleteReturning
+      ? await deleteReturning(write, chunk.rows)
+      : await deleteFound(write, chunk.rows)
+    for (const index of deleted) missing.push(chunk.start + index)
+  }
+  return missing
+}
+
+function chunksFor({ context, rows }: Write, limit: number, perRow: number): RowRun<SentChange>[] {
+  const { maxParameters } = context.dialect.capabilities
+  return chunksOf(rows, largestSize(Math.min(limit, Math.floor(maxParameters / Math.max(1, perRow)))), valuesOf)
+}
+
+// ------------------------------------------------------------------------------------------------ updating
+
+async function updateAll(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const matched = await runUpdate(write, rows)
+  if (matched === rows.length) return []
+  const missing = await absentRows(write, rows)
+  // Somebody put a missing row there in between: which one it was cannot be told any more, so none is claimed to be written.
+  return missing.length >= rows.length - matched ? missing : rows.map((_, index) => index)
+}
+
+async function updateFound(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const missing = await absentRows(write, rows)
+  const gone = new Set(missing)
+  const there = rows.filter((_, index) => !gone.has(index))
+  if (there.length > 0) await runUpdate(write, there)
+  return missing
+}
+
+async function runUpdate(write: Write, rows: readonly SentChange[]): Promise<number> {
+  const { runner, context, model } = write
+  const size = paddedSize(rows.length)
+  const shape = context.shape(model, `case ${size} ${writeKey(write)}`, () => caseShape(write, size))
+  const { rowCount } = await runner.run(statementOf(shape, padded(rows, size).flatMap(valuesOf)))
+  return rowCount
+}
+
+function caseShape(write: Write, size: number): StatementShape {
+  const { context, model, set } = write
+  const { dialect } = context
+  const assignments = set.map((column, index) => sql`${columnOf(dialect, column)} = ${caseOf(write, size, index)}`)
+  const source = sql`update ${tableOf(dialect, model)} set ${sql.join(assignments)} where ${inList(write, size)}`
+  return compileShape(dialect, source)
+}
+
+/** Columns that tell the rows of one write apart: the key alone where it is among those compared. */
+function identifying({ model, compared }: Write): readonly ColumnModel[] {
+  return model.key.every((column) => compared.includes(column)) ? model.key : compared
+}
+
+function caseOf(write: Write, size: number, at: number): RawBuilder<unknown> {
+  const { context, set, compared } = write
+  const width = set.length + compared.length
+  const columns = identifying(write)
+  const whens = Array.from({ length: size }, (_, row) => {
+    const values = slots(width, row * width)
+    const conditions = columns.map((column) => {
+      const value = values[set.length + compared.indexOf(column)]
+      return sql`${columnOf(context.dialect, column)} = ${value}`
+    })
+    return sql`when ${allOf(conditions)} then ${values[at]}`
+  })
+  return sql`case ${sql.join(whens, sql` `)} end`
+}
+
+// ------------------------------------------------------------------------------------------------ deleting
+
+async function deleteReturning(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const { runner, context, model, compared } = write
+  const size = paddedSize(rows.length)
+  const shape = context.shape(model, `returning ${size} ${writeKey(write)}`, () => {
+    const { dialect } = context
+    const returning = columnList(dialect, compared)
+    return compileShape(
+      dialect,
+      sql`delete from ${tableOf(dialect, model)} where ${inList(write, size)} returning ${returning}`,
+    )
+  })
+  const outcome = await runner.run(statementOf(shape, padded(rows, size).flatMap(valuesOf), compared))
+  if (outcome.rows.length === rows.length) return []
+  return missingAmong(write, rows, arraysOf(outcome))
+}
+
+async function deleteFound(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const { runner, context, model } = write
+  const missing = await absentRows(write, rows)
+  if (missing.length === rows.length) return missing
+  const size = paddedSize(rows.length)
+  const shape = context.shape(model, `list ${size} ${writeKey(write)}`, () =>
+    compileShape(context.dialect, sql`delete from ${tableOf(context.dialect, model)} where ${inList(write, size)}`),
+  )
+  await runner.run(statementOf(shape, padded(rows, size).flatMap(valuesOf)))
+  return missing
+}
+
+// ------------------------------------------------------------------------------------------------ finding
+
+/** Locks the rows that are there and gives the indexes of those that are not. Reads what is committed now, as the writes do. */
+async function absentRows(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const { runner, context, model, compared } = write
+  const size = paddedSize(rows.length)
+  const shape = context.shape(model, `find ${size} ${writeKey(write)}`, () => {
+    const { dialect } = context
+    const selected = columnList(dialect, compared)
+    return compileShape(
+      dialect,
+      sql`select ${selected} from ${tableOf(dialect, model)} where ${inList(write, size)} for update`,
+    )
+  })
+  const outcome = await runner.run(statementOf(shape, padded(rows, size).flatMap(valuesOf), compared))
+  return missingAmong(write, rows, arraysOf(outcome))
+}
+
+/** `(a, b) in ((?, ?), …)`, over the slots of rows whose values to set come first. */
+function inList(write: Write, size: number): RawBuilder<unknown> {
+  const { context, set, compared } = write
+  const width = set.length + compared.length
+  const columns = tuple(compared.map((column) => columnOf(context.dialect, column)))
+  const lists = Array.from({ length: size }, (_, row) => tuple(slots(compared.length, row * width + set.length)))
+  return allOf([sql`${columns} in (${sql.join(lists)})`, ...areNull(context.dialect, write)])
+}
+
+function missingAmong(write: Write, rows: readonly SentChange[], found: readonly Row[]): readonly number[] {
+  const { context, compared } = write
+  const decode = rowDecoder(context.dialect, compared)
+  const there = new Set(found.map((row) => keyText(compared, decode(row))))
+  return unmatched(rows, ({ given }) => there.has(keyText(compared, given)))
+}

@@ -1,0 +1,283 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Outcome, Statement } from '../drivers/index.ts'
+import { FlushError } from '../errors.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { compileShape, compileSource, isExpression, Slot, type StatementShape, statementName } from './compile.ts'
+import type { Dialect } from './dialect.ts'
+import { type Match, matchOf, returnedRows } from './insert-matching.ts'
+import { readBack } from './read-back.ts'
+import { ALONE, chunksOf, largestSize, runsOf } from './rows.ts'
+import {
+  arrayParameters,
+  arraysOf,
+  columnList,
+  columnsKey,
+  isWide,
+  type Row,
+  type Runner,
+  returningClause,
+  rowDecoder,
+  rowEncoder,
+  type StatementContext,
+  slots,
+  statementOf,
+  tableOf,
+  transpose,
+} from './statement-parts.ts'
+
+/** Rows in one statement: beyond this nothing is gained. */
+const ROWS_BY_ARRAYS = 5_000
+const ROWS_BY_VALUES = 1_000
+
+/** Rows of one shape on their way into a table. */
+interface Insertion {
+  readonly context: StatementContext
+  readonly runner: Runner
+  readonly model: EntityModel
+  readonly columns: readonly ColumnModel[]
+  readonly returning: readonly ColumnModel[]
+  /** What a statement returns: `returning`, and the key by which returned rows find the rows they belong to. */
+  readonly fetched: readonly ColumnModel[]
+  readonly match: Match
+  readonly encode: (row: Row) => unknown[]
+}
+
+/**
+ * Inserts rows in their order and gives the values of `returning` of each, in the same order. Rows travel together as far as the
+ * database has a way to tell which returned row belongs to which: see `insert-matching.ts`.
+ *
+ * @throws FlushError when a key is made by the database in a way that it does not tell
+ */
+export async function insertRows(
+  context: StatementContext,
+  runner: Runner,
+  model: EntityModel,
+  columns: readonly ColumnModel[],
+  returning: readonly ColumnModel[],
+  rows: readonly Row[],
+): Promise<readonly Row[]> {
+  const insertion = insertionOf(context, runner, model, columns, returning)
+  const results: Row[] = []
+  for (const run of runsOf(rows, (row) => (row.some(isExpression) ? ALONE : ''))) {
+    const inserted =
+      run.kind === ALONE ? await insertExpressions(insertion, run.rows) : await insertRun(insertion, run.rows)
+    for (const row of inserted) results.push(row)
+  }
+  return results
+}
+
+function insertionOf(
+  context: StatementContext,
+  runner: Runner,
+  model: EntityModel,
+  columns: readonly ColumnModel[],
+  returning: readonly ColumnModel[],
+): Insertion {
+  const fetched =
+    returning.length === 0 ? [] : [...returning, ...model.key.filter((column) => !returning.includes(column))]
+  const match = matchOf(model, columns, returning)
+  return { context, runner, model, columns, returning, fetched, match, encode: rowEncoder(context.dialect, columns) }
+}
+
+async function insertRun(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
+  const { batchInsert } = insertion.context.dialect.capabilities
+  if (rows.length === 1 || batchInsert === 'each' || insertion.match === 'position') return insertEach(insertion, rows)
+  if (batchInsert === 'values') return insertByValues(insertion, rows)
+  // Without columns there are no arrays that could say how many rows there are.
+  return insertion.columns.length === 0 ? insertEach(insertion, rows) : insertByArrays(insertion, rows)
+}
+
+// ------------------------------------------------------------------------------------------------ one row a statement
+
+/** One prepared text, run once a row as one batch: answers come in the order of the rows. */
+async function insertEach(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
+  const { runner, encode } = insertion
+  const { shape, answers } = singleRow(insertion)
+  const sets = rows.map((row) => statementOf(shape, encode(row)).parameters)
+  const [first] = sets
+  if (first === undefined) return []
+  const statement = statementOf(shape, encode(rows[0] as Row), answers)
+  const outcomes = sets.length === 1 ? [await runner.run(statement)] : await runner.runEach(statement, sets)
+  return answersOf(insertion, rows, outcomes, answers)
+}
+
+/** What INSERT of one row returns by itself: nothing where the driver tells the generated key and no more is asked. */
+function singleRow(insertion: Insertion): { shape: StatementShape; answers: readonly ColumnModel[] } {
+  const { context, model, columns, returning } = insertion
+  const { dialect } = context
+  const answers = !dialect.capabilities.insertReturning || isTold(insertion) ? [] : returning
+  return context.shape(model, `insert ${columnsKey(columns)} returning ${columnsKey(answers)}`, () => {
+    const values = slots(columns.length)
+    return { shape: compileShape(dialect, insertSource(dialect, model, columns, values, answers)), answers }
+  })
+}
+
+/** SQLite's driver gives the generated key of a single row without RETURNING, which is the faster way. */
+function isTold({ context, model, match, returning }: Insertion): boolean {
+  const onlyKey = returning.length === 1 && returning[0] === model.key[0]
+  return context.dialect.capabilities.batchInsert === 'each' && match === 'serial' && onlyKey
+}
+
+function insertSource(
+  dialect: Dialect,
+  model: EntityModel,
+  columns: readonly ColumnModel[],
+  values: readonly unknown[],
+  answers: readonly ColumnModel[],
+): RawBuilder<unknown> {
+  const into = sql`insert into ${tableOf(dialect, model)}`
+  const returning = returningClause(dialect, answers)
+  if (columns.length > 0)
+    return sql`${into} (${columnList(dialect, columns)}) values (${sql.join([...values])})${returning}`
+  return dialect.capabilities.batchInsert === 'values'
+    ? sql`${into} () values ()${returning}`
+    : sql`${into} default values${returning}`
+}
+
+async function answersOf(
+  insertion: Insertion,
+  rows: readonly Row[],
+  outcomes: readonly Outcome[],
+  answers: readonly ColumnModel[],
+): Promise<readonly Row[]> {
+  if (insertion.returning.length === 0) return rows.map(() => [])
+  if (answers.length === 0) return readBackEach(insertion, rows, outcomes)
+  const decode = rowDecoder(insertion.context.dialect, insertion.returning)
+  return outcomes.map((outcome) => {
+    const [row] = arraysOf(outcome)
+    if (row === undefined) throw notInserted(insertion)
+    return decode(row)
+  })
+}
+
+function notInserted({ model }: Insertion): FlushError {
+  return new FlushError(
+    `A row was inserted into ${model.name} and the database returned none: a trigger or a rule of the table discards it`,
+  )
+}
+
+async function readBackEach(
+  insertion: Insertion,
+  rows: readonly Row[],
+  outcomes: readonly Outcome[],
+): Promise<readonly Row[]> {
+  return readBack(insertion, rows, (index) => outcomes[index]?.insertId)
+}
+
+// ------------------------------------------------------------------------------------------------ expressions
+
+/** A row that holds expressions has a text of its own, which is not kept. */
+async function insertExpressions(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
+  const { context, runner, model, columns, encode } = insertion
+  const { answers } = singleRow(insertion)
+  const outcomes: Outcome[] = []
+  for (const row of rows) {
+    const compiled = compileSource(context.dialect, insertSource(context.dialect, model, columns, encode(row), answers))
+    outcomes.push(await runner.run(readingArrays(compiled, answers)))
+  }
+  return answersOf(insertion, rows, outcomes, answers)
+}
+
+function readingArrays(compiled: Pick<Statement, 'sql' | 'parameters'>, columns: readonly ColumnModel[]): Statement {
+  return { ...compiled, rows: 'array', typed: true, ...(isWide(columns) ? { wide: true } : {}) }
+}
+
+// ------------------------------------------------------------------------------------------------ many rows: arrays
+
+/** `insert … select … from unnest($1, …) order by ordinality`: one text for any number of rows. */
+async function insertByArrays(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
+  const { runner, columns, encode, fetched } = insertion
+  const shape = arrayShape(insertion)
+  const results: Row[] = []
+  for (const chunk of chunksOf(rows.map(encode), ROWS_BY_ARRAYS, (row) => row)) {
+    const outcome = await runner.run(statementOf(shape, transpose(chunk.rows, columns.length), fetched))
+    const sent = rows.slice(chunk.start, chunk.start + chunk.rows.length)
+    for (const row of returnedRows(insertion, sent, arraysOf(outcome))) results.push(row)
+  }
+  return results
+}
+
+function arrayShape({ context, model, columns, fetched }: Insertion): StatementShape {
+  return context.shape(model, `insert many ${columnsKey(columns)} returning ${columnsKey(fetched)}`, () => {
+    const { dialect } = context
+    const names = columns.map((_, index) => sql.id(`c${index}`))
+    const rows = sql`unnest(${arrayParameters(dialect, columns)}) with ordinality as v(${sql.join([...names, sql.id('n')])})`
+    const ordered = sql`select ${sql.join(names.map((name) => sql`v.${name}`))} from ${rows} order by v.n`
+    return compileShape(
+      dialect,
+      sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)}) ${ordered}${returningClause(dialect, fetched)}`,
+    )
+  })
+}
+
+// ------------------------------------------------------------------------------------------------ many rows: VALUES
+
+/** The text before and behind the lists of values. */
+interface ValuesText {
+  readonly before: string
+  readonly behind: string
+  readonly list: string
+  /** Names of the few lengths that are kept prepared. */
+  readonly names: Map<number, string>
+}
+
+/** `insert … values (…), (…)`. Full statements and small powers of two are kept prepared, other lengths are sent once. */
+async function insertByValues(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
+  const { context, runner, columns, encode, returning } = insertion
+  const { capabilities } = context.dialect
+  const answers = capabilities.insertReturning ? insertion.fetched : []
+  const limit = Math.min(ROWS_BY_VALUES, Math.floor(capabilities.maxParameters / Math.max(1, columns.length)))
+  const results: Row[] = []
+  for (const chunk of chunksOf(rows.map(encode), limit, (row) => row)) {
+    const outcome = await runner.run(valuesStatement(insertion, answers, chunk.rows, limit))
+    const sent = rows.slice(chunk.start, chunk.start + chunk.rows.length)
+    const inserted = await valuesAnswers(insertion, answers, sent, outcome)
+    for (const row of returning.length === 0 ? sent.map(() => []) : inserted) results.push(row)
+  }
+  return results
+}
+
+function valuesStatement(
+  insertion: Insertion,
+  answers: readonly ColumnModel[],
+  rows: readonly Row[],
+  limit: number,
+): Statement {
+  const text = valuesText(insertion, answers)
+  const statement = `${text.before}${new Array(rows.length).fill(text.list).join(', ')}${text.behind}`
+  const kept = rows.length === limit || rows.length === largestSize(rows.length)
+  const name = kept ? (text.names.get(rows.length) ?? statementName(statement)) : undefined
+  if (name !== undefined) text.names.set(rows.length, name)
+  const reading = readingArrays({ sql: statement, parameters: rows.flat() }, answers)
+  return name === undefined ? reading : { ...reading, name }
+}
+
+function valuesText({ context, model, columns }: Insertion, answers: readonly ColumnModel[]): ValuesText {
+  return context.shape(model, `insert values ${columnsKey(columns)} returning ${columnsKey(answers)}`, () => {
+    const { dialect } = context
+    const source = sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)}) values ${new Slot(0)}${returningClause(dialect, answers)}`
+    const compiled = compileSource(dialect, source).sql
+    const at = compiled.indexOf(') values ?') + ') values '.length
+    const list = `(${columns.map(() => '?').join(', ')})`
+    return { before: compiled.slice(0, at), behind: compiled.slice(at + 1), list, names: new Map() }
+  })
+}
+
+async function valuesAnswers(
+  insertion: Insertion,
+  answers: readonly ColumnModel[],
+  sent: readonly Row[],
+  outcome: Outcome,
+): Promise<readonly Row[]> {
+  if (insertion.returning.length === 0) return []
+  if (answers.length > 0) return returnedRows(insertion, sent, arraysOf(outcome))
+  // The keys of one statement with a known number of rows are consecutive; the driver tells the first.
+  const { server } = insertion.context.dialect
+  const step = server?.autoIncrementIncrement ?? 1
+  return readBack(insertion, sent, (index) => advance(outcome.insertId, index * step))
+}
+
+function advance(id: number | bigint | undefined, by: number): number | bigint | undefined {
+  if (id === undefined) return undefined
+  return typeof id === 'bigint' ? id + BigInt(by) : id + by
+}

@@ -1,0 +1,89 @@
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { Dialect, LockOptions } from './dialect.ts'
+import { insertRows } from './insert.ts'
+import { type SelectByKey, type SelectByKeys, selectByKey, selectByKeys } from './select.ts'
+import { type Row, type Runner, statementContext } from './statement-parts.ts'
+import { deleteRows, updateRows } from './write.ts'
+import type { Change } from './write-parts.ts'
+
+/**
+ * The statements that heddle itself issues: rows by key, and the batches of a flush. Each is compiled once for each entity and shape, and
+ * has a name under which connections keep it prepared. Values are the program's on both sides.
+ *
+ * A value of a row may be an expression (`` sql`visits + 1` ``): its row then travels alone, at its place in the order.
+ */
+export interface Statements {
+  /**
+   * A select of one row by its key: typed, rows as arrays, in the order of `columns`.
+   *
+   * @throws ArgumentError for a lock that the server does not know
+   */
+  selectByKey(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKey
+  /**
+   * Selects of many rows by their keys, as few statements as can be. A row holds `columns` in order, then the columns of the key that are
+   * not among them. Rows come in any order, once each; keys without a row give none.
+   */
+  selectByKeys(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKeys
+  /**
+   * Inserts rows with values for `columns`, in order. Gives the values of `returning` for each, in the order of the rows (empty rows where
+   * nothing is returned); generated keys belong to their row by a rule that the database guarantees.
+   *
+   * @throws FlushError when the database makes a key that it does not tell, or discards a row
+   */
+  insertRows(
+    runner: Runner,
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    returning: readonly ColumnModel[],
+    rows: readonly Row[],
+  ): Promise<readonly Row[]>
+  /**
+   * Updates rows; a match value may be null. Gives the indexes of the rows whose match found no row. Run it in a transaction.
+   *
+   * @throws ArgumentError when there is nothing to set or to match
+   */
+  updateRows(
+    runner: Runner,
+    model: EntityModel,
+    set: readonly ColumnModel[],
+    match: readonly ColumnModel[],
+    rows: readonly Change[],
+  ): Promise<readonly number[]>
+  /**
+   * Deletes rows; otherwise as {@link updateRows}. `rows` are the values of `match`.
+   *
+   * @throws ArgumentError when there is nothing to match
+   */
+  deleteRows(
+    runner: Runner,
+    model: EntityModel,
+    match: readonly ColumnModel[],
+    rows: readonly Row[],
+  ): Promise<readonly number[]>
+}
+
+const made = new WeakMap<Dialect, Statements>()
+
+/**
+ * The statements of a dialect, with what is compiled so far: the same object each time.
+ *
+ * @example
+ * const [id] = (await statementsOf(dialect).insertRows(connection, model, [name], [key], [['ed']]))[0]
+ */
+export function statementsOf(dialect: Dialect): Statements {
+  const known = made.get(dialect) ?? makeStatements(dialect)
+  made.set(dialect, known)
+  return known
+}
+
+function makeStatements(dialect: Dialect): Statements {
+  const context = statementContext(dialect)
+  return Object.freeze({
+    selectByKey: (model, columns, lock) => selectByKey(context, model, columns, lock),
+    selectByKeys: (model, columns, lock) => selectByKeys(context, model, columns, lock),
+    insertRows: (runner, model, columns, returning, rows) =>
+      insertRows(context, runner, model, columns, returning, rows),
+    updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),
+    deleteRows: async (runner, model, match, rows) => deleteRows(context, runner, model, match, rows),
+  } satisfies Statements)
+}

@@ -1,0 +1,133 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Outcome, Statement } from '../drivers/index.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { isExpression } from './compile.ts'
+import type { Dialect } from './dialect.ts'
+import { ALONE, runsOf } from './rows.ts'
+import {
+  allOf,
+  columnOf,
+  columnsKey,
+  type Row,
+  type Runner,
+  rowEncoder,
+  type StatementContext,
+} from './statement-parts.ts'
+
+/** One row to change: new values, and the values by which its row is found. A deleted row sets nothing. */
+export interface Change {
+  readonly set: Row
+  readonly match: Row
+}
+
+/** A change as the driver takes it. */
+export interface SentChange extends Change {
+  /** The program's values of the compared columns. */
+  readonly given: Row
+}
+
+/** Rows to update or delete that find their rows by the same columns and have nulls at the same places. */
+export interface Write {
+  readonly context: StatementContext
+  readonly runner: Runner
+  readonly model: EntityModel
+  readonly verb: 'update' | 'delete'
+  /** Empty for a deletion. */
+  readonly set: readonly ColumnModel[]
+  readonly match: readonly ColumnModel[]
+  /** Columns of `match` whose value is null in every row: they are compared by IS NULL and carry no value. */
+  readonly nulls: readonly ColumnModel[]
+  /** Columns of `match` that carry a value. */
+  readonly compared: readonly ColumnModel[]
+  /** The rows as the driver takes them: values to set, then values of `compared`. */
+  readonly rows: readonly SentChange[]
+}
+
+/**
+ * Splits changes into writes, in order, runs each, and gives the indexes of the changes whose row was not there.
+ *
+ * @param alone runs a change that holds expressions; its outcome tells how many rows were matched
+ * @param together runs a write; gives indexes among its rows
+ */
+export async function runWrites(
+  base: Omit<Write, 'nulls' | 'compared' | 'rows'>,
+  changes: readonly Change[],
+  together: (write: Write) => Promise<readonly number[]>,
+  alone: (write: Write) => Promise<readonly number[]>,
+): Promise<readonly number[]> {
+  const missing: number[] = []
+  for (const run of runsOf(changes, kindOf)) {
+    const write = writeOf(base, run.rows)
+    const absent = run.kind === ALONE ? await alone(write) : await together(write)
+    for (const index of absent) missing.push(run.start + index)
+  }
+  return missing
+}
+
+/** Expressions travel alone; other rows with those that have nulls at the same places. */
+function kindOf({ set, match }: Change): string {
+  if (set.some(isExpression) || match.some(isExpression)) return ALONE
+  return match.map((value) => (value === null ? 'n' : 'v')).join('')
+}
+
+function writeOf(base: Omit<Write, 'nulls' | 'compared' | 'rows'>, changes: readonly Change[]): Write {
+  const { context, set, match } = base
+  const first = changes[0]?.match ?? []
+  const compared = match.filter((_, index) => first[index] !== null)
+  const nulls = match.filter((_, index) => first[index] === null)
+  const encodeSet = rowEncoder(context.dialect, set)
+  const encodeMatch = rowEncoder(context.dialect, compared)
+  const rows = changes.map((change) => {
+    const given = nulls.length === 0 ? change.match : change.match.filter((_, index) => first[index] !== null)
+    return { set: encodeSet(change.set), match: encodeMatch(given), given }
+  })
+  return { ...base, nulls, compared, rows }
+}
+
+/** What tells the shapes of writes apart, beside what is done with them. */
+export function writeKey({ verb, set, compared, nulls }: Write): string {
+  return `${verb} ${columnsKey(set)} by ${columnsKey(compared)} null ${columnsKey(nulls)}`
+}
+
+/** The values of a change in the order in which its statement numbers them. */
+export function valuesOf({ set, match }: Change): Row {
+  return [...set, ...match]
+}
+
+/** `a = … and b is null`: where the row of a change is found. */
+export function matching(
+  dialect: Dialect,
+  write: Pick<Write, 'compared' | 'nulls'>,
+  values: readonly unknown[],
+  alias?: string,
+): RawBuilder<unknown> {
+  return allOf([
+    ...write.compared.map((column, index) => sql`${columnOf(dialect, column, alias)} = ${values[index]}`),
+    ...areNull(dialect, write, alias),
+  ])
+}
+
+/** The conditions on the columns that are null in every row. */
+export function areNull(dialect: Dialect, { nulls }: Pick<Write, 'nulls'>, alias?: string): RawBuilder<unknown>[] {
+  return nulls.map((column) => sql`${columnOf(dialect, column, alias)} is null`)
+}
+
+/** Runs one text for each set of values as one batch, and gives the places of those that matched no row. */
+export async function runForEach(
+  runner: Runner,
+  statement: Statement,
+  sets: readonly Row[],
+): Promise<readonly number[]> {
+  if (sets.length === 0) return []
+  const outcomes = sets.length === 1 ? [await runner.run(statement)] : await runner.runEach(statement, sets)
+  return unmatched(sets, (_, index) => matchedRows(outcomes[index]) > 0)
+}
+
+function matchedRows(outcome: Outcome | undefined): number {
+  return outcome?.rowCount ?? 0
+}
+
+/** The indexes of the rows that were not matched. */
+export function unmatched<T>(rows: readonly T[], wasMatched: (row: T, index: number) => boolean): number[] {
+  return rows.flatMap((row, index) => (wasMatched(row, index) ? [] : [index]))
+}
