@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import type { Connection } from '../../src/engine/index.ts'
 import { openEngine, recordStatements } from './engines.ts'
 import { type DatabaseName, onEvery } from './index.ts'
@@ -31,12 +31,11 @@ onEvery({ on: everywhere }, (db) => {
 })
 
 onEvery({ on: ['sqlite'] }, (db) => {
-  let kept: Connection | undefined
-  afterEach(() => kept?.close())
-
   it.fails('fails the test that keeps a connection', async () => {
-    const engine = openEngine(db)
-    kept = await engine.connect()
+    let kept: Connection | undefined
+    // Runs after the check, since what is registered first runs last.
+    onTestFinished(() => kept?.close())
+    kept = await openEngine(db).connect()
     await kept.execute(sql`select 1 as one`)
   })
 })
