@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process'
+import process from 'node:process'
+import v8 from 'node:v8'
+import vm from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import { createPool } from '../../src/pool/index.ts'
+import { setTracing } from '../../src/support/index.ts'
+import { settle } from '../support-unit/manual-clock.ts'
+import { warningsDuring } from '../support-unit/warnings.ts'
+import { makePool, take } from './make-pool.ts'
+import { MemoryKeeper } from './memory-keeper.ts'
+
+/** Collects garbage until `isDone`, or until it is plain that it will not be. */
+async function collectUntil(isDone: () => boolean): Promise<void> {
+  v8.setFlagsFromString('--expose-gc')
+  const collect = vm.runInNewContext('gc') as () => void
+  for (let round = 0; round < 50 && !isDone(); round++) {
+    collect()
+    await settle()
+  }
+}
+
+describe('holding for long', () => {
+  it('is warned of once for each lease, with the label, the note and where it was taken', async () => {
+    const { pool, clock } = makePool({ warnHeldFor: 1_000 })
+    setTracing(true)
+    const long = await pool.acquire({ label: 'GET /slow' }).finally(() => setTracing(false))
+    long.note('reading page 3')
+    const early = await warningsDuring(() => clock.advance(999))
+    expect(early).toEqual([])
+    const warnings = await warningsDuring(() => clock.advance(10_000))
+    expect(warnings).toMatchObject([{ code: 'HEDDLE_POOL_HELD_LONG' }])
+    expect(warnings[0]?.message).toContain("'GET /slow' holds a resource for 1000 ms. It last said: reading page 3.")
+    expect(warnings[0]?.message).toContain('housekeeping.test')
+    await long.release()
+    await pool.acquire({ label: 'again' })
+    expect(await warningsDuring(() => clock.advance(1_000))).toHaveLength(1)
+  })
+
+  it('is found for each holder at its own time, and short holders are left in peace', async () => {
+    const { pool, clock } = makePool({ warnHeldFor: 1_000 })
+    const labels: string[] = []
+    const note = async (ms: number) => {
+      for (const warning of await warningsDuring(() => clock.advance(ms)))
+        labels.push(warning.message.split("'")[1] ?? '')
+    }
+    await pool.acquire({ label: 'first' })
+    const brief = await pool.acquire({ label: 'brief' })
+    await note(600)
+    await pool.acquire({ label: 'second' })
+    await brief.release()
+    await note(400)
+    expect(labels).toEqual(['first'])
+    await note(599)
+    expect(labels).toEqual(['first'])
+    await note(1)
+    expect(labels).toEqual(['first', 'second'])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is not looked for by default', async () => {
+    const { pool, clock } = makePool()
+    await take(pool, 3)
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('a lease that is lost', () => {
+  it('ASYNC-006 is warned of when it is collected; the resource is destroyed and the next in line served', async () => {
+    const { pool, keeper } = makePool({ size: 1, maxOverflow: 0 })
+    await (async () => {
+      await pool.acquire({ label: 'forgetful' })
+    })()
+    let served: number | undefined
+    const waiting = pool.acquire({ label: 'patient' }).then((lease) => {
+      served = lease.resource.id
+      return lease
+    })
+    const warnings = await warningsDuring(() => collectUntil(() => served !== undefined))
+    expect(warnings).toMatchObject([{ code: 'HEDDLE_POOL_LEASE_LOST' }])
+    expect(warnings[0]?.message).toContain("'forgetful' lost its resource without releasing it")
+    expect(served).toBe(2)
+    expect(keeper.made[0]?.log).toEqual(['destroy'])
+    await (await waiting).release()
+  })
+
+  it('is not confused with one that was released, or with a later one of the same place', async () => {
+    const { pool, keeper } = makePool({ size: 1, maxOverflow: 0 })
+    let collected = 0
+    const watched = new FinalizationRegistry(() => collected++)
+    await (async () => {
+      const lease = await pool.acquire({ label: 'tidy' })
+      watched.register(lease, undefined)
+      await lease.release()
+    })()
+    const later = await pool.acquire({ label: 'later' })
+    const warnings = await warningsDuring(() => collectUntil(() => collected > 0))
+    expect(collected).toBe(1)
+    expect(warnings).toEqual([])
+    expect(later.resource).toBe(keeper.made[0])
+    await later.release()
+  })
+})
+
+describe('a program', () => {
+  it('can end while resources are idle or out, with every watch of the pool on', () => {
+    const script = `
+      import { createPool } from ${JSON.stringify(new URL('../../src/pool/index.ts', import.meta.url).href)}
+      const keeper = {
+        open: async () => ({}), reset: async () => {}, ping: async () => {},
+        close: () => new Promise(() => {}), destroy() {}, brokenBy: () => undefined,
+      }
+      const pool = createPool(keeper, { warnHeldFor: 60_000, recycle: 60_000, size: 1, maxOverflow: 1 })
+      const leases = [await pool.acquire({ label: 'a' }), await pool.acquire({ label: 'b' })]
+      globalThis.kept = leases[0]
+      void leases[1].release()
+      void pool.acquire({ label: 'c', timeout: 100 }).catch(() => {})
+      console.log('done')
+    `
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      timeout: 15_000,
+      encoding: 'utf8',
+    })
+    expect(child.stderr).toBe('')
+    expect(child.stdout).toBe('done\n')
+    expect(child.status).toBe(0)
+  })
+
+  it('uses the real clock where none is given', async () => {
+    const pool = createPool(new MemoryKeeper(), { size: 1, maxOverflow: 0, timeout: 5 })
+    const lease = await pool.acquire({ label: 'first' })
+    await expect(pool.acquire({ label: 'second' })).rejects.toThrow(/within \d+ ms/)
+    await lease.release()
+  })
+})
