@@ -2,7 +2,7 @@ import { ArgumentError, InvalidRequestError, OperationalError, ResourceClosedErr
 import { describeValue } from '../support/index.ts'
 import type { BeginOptions, DriverConnection, Outcome, ServerInfo, Statement, TransactionStatus } from './driver.ts'
 import { isBusy, isReadOnlyFailure } from './sqlite-busy.ts'
-import type { SqliteDatabase, SqliteStatement } from './sqlite-library.ts'
+import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
 import { bindParameters } from './sqlite-parameters.ts'
 import type { Prepared } from './sqlite-prepared.ts'
 import { SessionState } from './sqlite-session-state.ts'
@@ -77,10 +77,9 @@ export class SqliteConnection implements DriverConnection {
   run(statement: Statement): Promise<Outcome> {
     try {
       const ready = this.#ready(statement)
-      const outcome = this.#tryNow(ready, () => this.#execute(statement, ready))
-      return outcome === undefined
-        ? this.#wait(statement, ready, () => this.#execute(statement, ready))
-        : Promise.resolve(outcome)
+      const work = () => this.#execute(statement, ready)
+      const outcome = this.#tryNow(ready, work)
+      return outcome === undefined ? this.#wait(statement, ready, work) : Promise.resolve(outcome)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -97,7 +96,7 @@ export class SqliteConnection implements DriverConnection {
     // After a busy set it goes on with that same set.
     const runRest = () => {
       for (let next = parameterSets[outcomes.length]; next !== undefined; next = parameterSets[outcomes.length]) {
-        outcomes.push(this.#execute({ ...statement, parameters: next }, ready))
+        outcomes.push(this.#execute(statement, ready, next))
       }
       return outcomes
     }
@@ -185,15 +184,32 @@ export class SqliteConnection implements DriverConnection {
     else turn.release()
   }
 
-  #execute(statement: Statement, ready: Ready): Outcome {
-    const { text } = ready
-    const values = bindParameters(statement.sql, statement.parameters, text.placeholders)
-    const perform = () => this.#prepare(statement, ready).execute(statement, values, this.#schemaVersion)
-    if (text.kind === 'read') return this.#attempt(perform)
-    this.#streams.detachAll()
-    const change = () => this.#change(statement, text, perform)
-    const isGuarded = this.#transaction.isReading && text.kind !== 'savepoint'
-    return this.#attempt(isGuarded ? () => this.#withoutWriting(change) : change)
+  #execute(statement: Statement, ready: Ready, parameters = statement.parameters): Outcome {
+    const { kind, placeholders } = ready.text
+    const values = bindParameters(statement.sql, parameters, placeholders)
+    if (kind !== 'read') this.#streams.detachAll()
+    try {
+      const isPlain = kind === 'read' || (kind === 'write' && !this.#transaction.isReading)
+      return isPlain ? this.#perform(statement, ready, values) : this.#performGuarded(statement, ready, values)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  #perform(statement: Statement, ready: Ready, values: readonly SqliteValue[]): Outcome {
+    return this.#prepare(statement, ready).execute(statement, values, this.#schemaVersion)
+  }
+
+  #performGuarded(statement: Statement, ready: Ready, values: readonly SqliteValue[]): Outcome {
+    const { kind } = ready.text
+    const perform = () => this.#perform(statement, ready, values)
+    if (kind === 'setting') this.#sessionState.remember(statement.sql, ready.text)
+    const isGuarded = this.#transaction.isReading && kind !== 'savepoint'
+    const outcome = isGuarded ? this.#withoutWriting(perform) : perform()
+    if (kind === 'schema' || kind === 'setting') this.#forgetSchema()
+    else if (kind !== 'write') this.#forgetTransaction()
+    this.#transaction.settleTyped()
+    return outcome
   }
 
   #prepare(statement: Statement, ready: Ready): Prepared {
@@ -201,17 +217,6 @@ export class SqliteConnection implements DriverConnection {
     const prepared = this.#statements.prepare(statement, ready.text)
     if (ready.text.verb !== 'pragma') ready.prepared = prepared
     return prepared
-  }
-
-  #change(statement: Statement, text: StatementText, perform: () => Outcome): Outcome {
-    const { kind } = text
-    if (kind === 'setting') this.#sessionState.remember(statement.sql, text)
-    const outcome = perform()
-    if (kind === 'write') return outcome
-    if (kind === 'schema' || kind === 'setting') this.#forgetSchema()
-    else this.#forgetTransaction()
-    this.#transaction.settleTyped()
-    return outcome
   }
 
   /** In a transaction that was begun as a reading one SQLite itself refuses every write. */
@@ -228,10 +233,14 @@ export class SqliteConnection implements DriverConnection {
     try {
       return work()
     } catch (error) {
-      this.#transaction.noticeFailure(error)
-      if (this.#transaction.status === 'failed') this.#streams.endAll(transactionOver)
-      throw this.#transaction.isReading && isReadOnlyFailure(error) ? writeRefused(error) : error
+      throw this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): unknown {
+    this.#transaction.noticeFailure(error)
+    if (this.#transaction.status === 'failed') this.#streams.endAll(transactionOver)
+    return this.#transaction.isReading && isReadOnlyFailure(error) ? writeRefused(error) : error
   }
 
   // ---------------------------------------------------------------------------------------------- schema

@@ -5,7 +5,7 @@ import type { SqliteValue } from './sqlite-library.ts'
 /**
  * Turns the values of a statement into what SQLite stores: a Date into 'YYYY-MM-DD HH:MM:SS.SSS' (UTC), a boolean into 0 or 1, plain
  * objects and arrays into JSON text, bytes into a BLOB, whole numbers into integers. Text with NUL characters and the infinities are
- * stored as they are.
+ * stored as they are; -0, which SQLite cannot keep, as 0.
  *
  * @param expected how many placeholders the statement has
  * @throws ProgrammingError when the number of values differs from the number of placeholders
@@ -40,7 +40,7 @@ function bind(value: unknown, index: number): SqliteValue {
 }
 
 function bindNumber(value: number, index: number): number | bigint {
-  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return BigInt(value)
+  if (Number.isSafeInteger(value)) return BigInt(value)
   if (Number.isNaN(value)) throw lossy(index, 'NaN, which SQLite would store as NULL')
   return value
 }
