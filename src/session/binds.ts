@@ -50,5 +50,7 @@ export class Binds {
 
 function checkClass(key: unknown): void {
   if (typeof key === 'function' && (tryModelOf(key) !== undefined || key.prototype !== undefined)) return
-  throw new ArgumentError(`Session option 'binds': its keys must be entity classes or classes that they extend, not ${String(key)}.`)
+  throw new ArgumentError(
+    `Session option 'binds': its keys must be entity classes or classes that they extend, not ${String(key)}.`,
+  )
 }

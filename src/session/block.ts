@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '../errors.ts'
+import { attachSuppressed } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { closeAll, commitAll, rollbackAll, rollbackBecauseOf } from './ending.ts'
-import { suppress } from './failure.ts'
 
 /**
  * A managed block: begins, runs the body, commits; on an error rolls back and throws the same error. Where the body has ended
@@ -10,7 +10,9 @@ import { suppress } from './failure.ts'
 export async function runBlock<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
   core.refuseEndedBlock('begin()')
   if (core.transaction !== undefined) {
-    throw new InvalidRequestError('begin(): a transaction has already begun on this session; use beginNested() inside it.')
+    throw new InvalidRequestError(
+      'begin(): a transaction has already begun on this session; use beginNested() inside it.',
+    )
   }
   const block = { ended: false }
   core.block = block
@@ -34,7 +36,7 @@ export async function runBlockAndClose<T>(core: SessionCore, body: () => Promise
     result = await runBlock(core, body)
   } catch (error) {
     core.gate.closeForGood('its block failed')
-    await core.gate.seize('close()', () => closeAll(core)).catch((failure: unknown) => suppress(error, failure))
+    await core.gate.seize('close()', () => closeAll(core)).catch((failure: unknown) => attachSuppressed(error, failure))
     throw error
   }
   core.gate.closeForGood('its block has ended')

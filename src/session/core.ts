@@ -163,7 +163,9 @@ export class SessionCore implements UnitListener {
 
   /** An end has come: whoever waits for a connection stops waiting. */
   abortConnecting(by: string): void {
-    this.#connecting?.abort(new SessionClosedError(`${by} ended the session's transaction while it waited for a connection.`))
+    this.#connecting?.abort(
+      new SessionClosedError(`${by} ended the session's transaction while it waited for a connection.`),
+    )
   }
 
   // ------------------------------------------------------------------------------------------------ flush

@@ -1,8 +1,8 @@
 import { DisconnectionError, FlushError, InvalidRequestError } from '../errors.ts'
 import { expireAll, restore, settleCommit } from '../state/index.ts'
-import { warn } from '../support/index.ts'
+import { attachSuppressed, warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
-import { deactivateAfter, suppress } from './failure.ts'
+import { deactivateAfter } from './failure.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
 /** Flushes that one commit may need, because listeners add work after each. */
@@ -191,7 +191,9 @@ function warnOfLateChanges(levels: readonly SessionTransaction[]): void {
 
 function requireOpen(core: SessionCore, transaction: SessionTransaction): void {
   for (let level = core.transaction; level !== undefined; level = level.parent) if (level === transaction) return
-  throw new InvalidRequestError('This transaction is not the session\'s any more: it has been ended by an enclosing one.')
+  throw new InvalidRequestError(
+    "This transaction is not the session's any more: it has been ended by an enclosing one.",
+  )
 }
 
 /** Rolls back, detaches every instance, gives every connection back. */
@@ -230,6 +232,6 @@ export async function rollbackBecauseOf(core: SessionCore, error: unknown, end: 
     core.abortConnecting('An error')
     await core.gate.seize('rollback()', end)
   } catch (failure) {
-    suppress(error, failure)
+    attachSuppressed(error, failure)
   }
 }

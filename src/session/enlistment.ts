@@ -1,9 +1,7 @@
-import type { Connection } from '../engine/index.ts'
 import type { BeginOptions } from '../drivers/index.ts'
+import type { Connection, Transaction } from '../engine/index.ts'
 import { warn } from '../support/index.ts'
 import type { JoinTransactionMode } from './options.ts'
-
-type Savepoint = Awaited<ReturnType<Connection['beginNested']>>
 
 /** How the outermost transaction of a session acts on one connection. */
 interface Ends {
@@ -18,7 +16,7 @@ export class Enlistment {
   readonly connection: Connection
   readonly #owned: boolean
   readonly #ends: Ends
-  readonly #savepoints: Savepoint[] = []
+  readonly #savepoints: Transaction[] = []
 
   private constructor(connection: Connection, owned: boolean, ends: Ends) {
     this.connection = connection
@@ -94,7 +92,7 @@ async function joinedEnds(connection: Connection, mode: JoinTransactionMode): Pr
   return { commit: nothing, rollback: () => connection.rollback(), close: nothing }
 }
 
-function savepointEnds(savepoint: Savepoint): Ends {
+function savepointEnds(savepoint: Transaction): Ends {
   const rollback = async () => {
     if (savepoint.isActive) await savepoint.rollback()
     else warn('HEDDLE_SAVEPOINT_LOST', 'A session joined a transaction by a savepoint that somebody else has ended.')

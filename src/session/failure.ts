@@ -1,3 +1,4 @@
+import { attachSuppressed } from '../support/index.ts'
 import type { SessionEvents } from './events.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
@@ -6,13 +7,6 @@ export interface Deactivatable {
   readonly session: object
   readonly transaction: SessionTransaction | undefined
   tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void>
-}
-
-/** Adds a failure that happened while an error was handled; the error stays the one that is thrown. */
-export function suppress(error: unknown, failure: unknown): void {
-  if (!(error instanceof Error) || error === failure) return
-  const holder = error as Error & { suppressed?: unknown[] }
-  holder.suppressed = [...(holder.suppressed ?? []), failure]
 }
 
 /**
@@ -30,12 +24,12 @@ export async function deactivateAfter(core: Deactivatable, error: unknown): Prom
     }
     transaction.rolledBackInDatabase = true
   } catch (failure) {
-    suppress(error, failure)
+    attachSuppressed(error, failure)
   }
   try {
     await core.tell('afterRollback', { session })
     await core.tell('afterSoftRollback', { session, previousTransaction: transaction })
   } catch (failure) {
-    suppress(error, failure)
+    attachSuppressed(error, failure)
   }
 }

@@ -1,3 +1,4 @@
+export { runBlock, runBlockAndClose } from './block.ts'
 export type {
   AfterBeginEvent,
   InstanceEvent,
@@ -6,13 +7,17 @@ export type {
   SessionTransactionEvent,
   SoftRollbackEvent,
 } from './events.ts'
-export { runBlock, runBlockAndClose } from './block.ts'
-export { suppress } from './failure.ts'
 export type { Concurrency } from './gate.ts'
 export { closeAllSessions } from './live.ts'
 export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'
 export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
 export { type ForUpdate, type GetOptions, objectSession, Session } from './session.ts'
-export type { ExecuteOptions } from './statements.ts'
 export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
-export { isSessionmaker, sessionmaker, type SessionClass, type Sessionmaker, type SessionmakerOptions } from './sessionmaker.ts'
+export {
+  isSessionmaker,
+  type SessionClass,
+  type Sessionmaker,
+  type SessionmakerOptions,
+  sessionmaker,
+} from './sessionmaker.ts'
+export type { ExecuteOptions } from './statements.ts'

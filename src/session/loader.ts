@@ -4,7 +4,7 @@ import { InvalidRequestError, SessionClosedError } from '../errors.ts'
 import { type EntitySelect, hydrateRows, hydrationOf, type QueryTarget } from '../loading/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
-import { identityOf, type InstanceState } from '../state/index.ts'
+import { type InstanceState, identityOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 
@@ -71,7 +71,7 @@ export class SessionLoader implements QueryTarget {
   #loseRow(model: EntityModel, key: readonly unknown[]): void {
     const identity = identityOf(model, key)
     const state = identity === undefined ? undefined : this.#core.unit.find(model, identity)
-    if (state !== undefined && state.expired) this.#core.unit.loseRow(state)
+    if (state?.expired === true) this.#core.unit.loseRow(state)
   }
 
   /** Reads columns of an instance again, inside an operation. @throws InvalidRequestError when its row is gone */
@@ -82,10 +82,16 @@ export class SessionLoader implements QueryTarget {
     const { model } = state
     const read = [...new Set([...model.key, ...columns])]
     const key = state.storedKey as readonly unknown[]
-    const found = await this.#readByKey(model, columns.length === model.columns.length ? model.columns : read, key, 'refresh()', {
-      populateExisting: true,
-      lock,
-    })
+    const found = await this.#readByKey(
+      model,
+      columns.length === model.columns.length ? model.columns : read,
+      key,
+      'refresh()',
+      {
+        populateExisting: true,
+        lock,
+      },
+    )
     if (found === state) return
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
     unit.dirty.delete(state)
@@ -172,5 +178,7 @@ function warnOfNullKey(model: EntityModel): void {
 }
 
 function streamLost(label: string): SessionClosedError {
-  return new SessionClosedError(`${label}: the session's transaction ended while rows were still to be read from its cursor.`)
+  return new SessionClosedError(
+    `${label}: the session's transaction ended while rows were still to be read from its cursor.`,
+  )
 }

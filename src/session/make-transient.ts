@@ -31,7 +31,9 @@ export function makeTransient(instance: object): void {
 export function makeTransientToDetached(instance: object): void {
   const state = stateOf(instance)
   if (state.owner !== undefined || state.identity !== undefined) {
-    throw new InvalidRequestError(`makeTransientToDetached(${state.describe()}): only a transient instance can become detached.`)
+    throw new InvalidRequestError(
+      `makeTransientToDetached(${state.describe()}): only a transient instance can become detached.`,
+    )
   }
   const key = keyValuesOf(state.model, state.values)
   const identity = identityOf(state.model, key)

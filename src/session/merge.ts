@@ -1,6 +1,6 @@
 import { InvalidRequestError, StaleDataError } from '../errors.ts'
 import { classOf } from '../mapping/index.ts'
-import { identityOf, type InstanceState, instantiatorOf, keyValuesOf, stateOf } from '../state/index.ts'
+import { type InstanceState, identityOf, instantiatorOf, keyValuesOf, stateOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import type { SessionLoader } from './loader.ts'
@@ -22,7 +22,11 @@ export async function mergeInstance(
 }
 
 /** A key that is not complete finds nothing: the copy will be a new row. */
-async function findTarget(core: SessionCore, loader: SessionLoader, source: InstanceState): Promise<InstanceState | null> {
+async function findTarget(
+  core: SessionCore,
+  loader: SessionLoader,
+  source: InstanceState,
+): Promise<InstanceState | null> {
   const { model } = source
   const key = source.storedKey ?? keyValuesOf(model, source.values)
   if (key.some((part) => part === undefined) || key.every((part) => part === null)) return null
@@ -81,7 +85,9 @@ function checkVersion(source: InstanceState, target: InstanceState): void {
 function mergeWithoutLoading(core: SessionCore, source: InstanceState): InstanceState {
   if (source.identity === undefined || source.isModified) {
     const found = source.identity === undefined ? 'has no row' : 'has unflushed changes'
-    throw new InvalidRequestError(`merge(${source.describe()}, { load: false }): the instance ${found}; merge it with loading.`)
+    throw new InvalidRequestError(
+      `merge(${source.describe()}, { load: false }): the instance ${found}; merge it with loading.`,
+    )
   }
   const present = core.unit.find(source.model, source.identity)
   const target = present ?? instantiatorOf(source.model)(new Array(source.model.columns.length).fill(undefined))

@@ -1,6 +1,6 @@
+import { attachSuppressed } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
-import { suppress } from './failure.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
 /** Sets a savepoint after flushing what is pending, so that a rollback to it keeps that. Runs inside an operation. */
@@ -27,7 +27,7 @@ export async function runNested<T>(core: SessionCore, body: () => Promise<T> | T
     if (savepoint.state !== 'closed') await commitTo(core, savepoint)
   } catch (error) {
     if (savepoint.state !== 'closed') {
-      await rollbackTo(core, savepoint).catch((failure: unknown) => suppress(error, failure))
+      await rollbackTo(core, savepoint).catch((failure: unknown) => attachSuppressed(error, failure))
     }
     throw error
   }

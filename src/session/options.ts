@@ -1,5 +1,5 @@
-import type { Connection, Engine } from '../engine/index.ts'
 import type { IsolationLevel } from '../drivers/index.ts'
+import type { Connection, Engine } from '../engine/index.ts'
 import { aBoolean, anObject, aString, checkOptions, oneOf, type RulesOf, readOptions, rule } from '../support/index.ts'
 import type { Concurrency } from './gate.ts'
 

@@ -1,4 +1,4 @@
-import { PendingRollbackError, ResourceClosedError, InvalidRequestError } from '../errors.ts'
+import { InvalidRequestError, PendingRollbackError, ResourceClosedError } from '../errors.ts'
 import { Snapshot } from '../state/index.ts'
 import { defineLifecycle, type Machine } from '../support/index.ts'
 import { Callbacks } from './callbacks.ts'

@@ -1,11 +1,19 @@
 import type { Kysely } from 'kysely'
-import { type Executable, kyselyOver, Result } from '../engine/index.ts'
+import { type Executable, kyselyOver, type Result } from '../engine/index.ts'
 import { NoResultError } from '../errors.ts'
-import { Query, type Queryable, readLock, type RowLockOptions } from '../loading/index.ts'
+import { Query, type Queryable, type RowLockOptions, readLock } from '../loading/index.ts'
 import { type EntityModel, type KeyOf, modelOf } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { type InstanceState, readKey, stateOf } from '../state/index.ts'
-import { aBoolean, anObject, checkOptions, either, type EventHub, type Listener, type ListenOptions } from '../support/index.ts'
+import {
+  aBoolean,
+  anObject,
+  checkOptions,
+  type EventHub,
+  either,
+  type Listener,
+  type ListenOptions,
+} from '../support/index.ts'
 import { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
 import type { SessionEvents } from './events.ts'
@@ -64,10 +72,16 @@ export class Session extends SessionTransactions {
     const resolved: ResolvedSessionOptions = resolveSessionOptions('new Session()', options)
     const label = resolved.label ?? `session ${++sessionsMade}`
     this.info = { ...resolved.info }
-    this.core = new SessionCore(this, label, resolved, events as EventHub<SessionEvents<object>> | undefined, (core) => ({
-      commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
-      rollbackTo: (transaction) => core.gate.seize('rollback()', () => rollbackTo(core, transaction)),
-    }))
+    this.core = new SessionCore(
+      this,
+      label,
+      resolved,
+      events as EventHub<SessionEvents<object>> | undefined,
+      (core) => ({
+        commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
+        rollbackTo: (transaction) => core.gate.seize('rollback()', () => rollbackTo(core, transaction)),
+      }),
+    )
     this.#loader = new SessionLoader(this.core)
   }
 
@@ -116,7 +130,10 @@ export class Session extends SessionTransactions {
       if (present !== undefined) return this.#present<Entity>(label, present)
     }
     return this.core.gate.run(label, async () => {
-      const state = await this.#loader.get(model, values, label, { populateExisting: populateExisting || lock !== undefined, lock })
+      const state = await this.#loader.get(model, values, label, {
+        populateExisting: populateExisting || lock !== undefined,
+        lock,
+      })
       return (state?.instance ?? null) as Entity | null
     })
   }
@@ -137,7 +154,9 @@ export class Session extends SessionTransactions {
     const instance = await this.get(entityClass, key, options)
     if (instance !== null) return instance
     const model = modelOf(entityClass)
-    throw new NoResultError(`getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`)
+    throw new NoResultError(
+      `getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`,
+    )
   }
 
   /**
@@ -172,7 +191,9 @@ export class Session extends SessionTransactions {
    * await session.query(User).where('age', '>', 18).orderBy('name').all()
    * ```
    */
-  query<Entity extends object, Table extends string>(entityClass: Queryable<Entity, Table>): Query<Entity, Entity, Table> {
+  query<Entity extends object, Table extends string>(
+    entityClass: Queryable<Entity, Table>,
+  ): Query<Entity, Entity, Table> {
     return new Query<Entity, Entity, Table>(this.#loader, entityClass)
   }
 
@@ -253,7 +274,7 @@ export class Session extends SessionTransactions {
     listener: Listener<SessionEvents<Session>[Name]>,
     options?: ListenOptions,
   ): () => void {
-    return this.core.events.on(name, listener as Listener<never>, options)
+    return this.core.events.on(name, listener as Listener<object>, options)
   }
 }
 

@@ -35,7 +35,11 @@ export interface Sessionmaker<S extends Session = Session> {
    */
   begin<T>(body: (session: S) => Promise<T> | T, options?: SessionOptions): Promise<T>
   /** Listens on every session of this maker; gives a function that stops it. */
-  on<Name extends keyof SessionEvents<S>>(name: Name, listener: Listener<SessionEvents<S>[Name]>, options?: ListenOptions): () => void
+  on<Name extends keyof SessionEvents<S>>(
+    name: Name,
+    listener: Listener<SessionEvents<S>[Name]>,
+    options?: ListenOptions,
+  ): () => void
   /** Stops a listener. */
   off<Name extends keyof SessionEvents<S>>(name: Name, listener: Listener<SessionEvents<S>[Name]>): void
   /** What new sessions are made with. */
@@ -72,7 +76,8 @@ export function sessionmaker<S extends Session = Session>(options: SessionmakerO
       current = combine(current, changes)
     },
     begin<T>(body: (session: S) => Promise<T> | T, own?: SessionOptions): Promise<T> {
-      if (typeof body !== 'function') return Promise.reject(new ArgumentError('Sessions.begin(): a function is needed.'))
+      if (typeof body !== 'function')
+        return Promise.reject(new ArgumentError('Sessions.begin(): a function is needed.'))
       const session = make(own)
       return runBlockAndClose(session.core, () => body(session))
     },

@@ -1,4 +1,3 @@
-import type { SelectQueryNode } from 'kysely'
 import type { Outcome, Statement } from '../drivers/index.ts'
 import { type Connection, type Executable, Result, type StatementRunner } from '../engine/index.ts'
 import { modelOf } from '../mapping/index.ts'
@@ -16,7 +15,11 @@ export interface ExecuteOptions {
 }
 
 /** Runs a program's own statement inside an operation: autoflush, then the statement in the session's transaction. */
-export async function executeIn<Row>(core: SessionCore, query: Executable, options: ExecuteOptions): Promise<Result<Row>> {
+export async function executeIn<Row>(
+  core: SessionCore,
+  query: Executable,
+  options: ExecuteOptions,
+): Promise<Result<Row>> {
   const bind = options.entity === undefined ? core.binds.forStatement() : core.binds.forModel(modelOf(options.entity))
   const statement = withOptions(core, compileQuery(bind.dialect, query), options)
   await core.autoflushNow('execute()', options.autoflush)
@@ -34,9 +37,10 @@ function withOptions(core: SessionCore, statement: Statement, { executionOptions
 
 /** Whether a statement only reads. What cannot be told counts as a write: rows loaded after it may be taken back by a rollback. */
 function isSelect(query: Executable, statement: Statement): boolean {
-  const node = 'toOperationNode' in query ? (query.toOperationNode() as Partial<SelectQueryNode>) : undefined
-  if (node?.kind === 'SelectQueryNode') return true
-  return /^\s*select\b(?![\s\S]*\binto\b)/i.test(statement.sql) && !/\b(insert|update|delete|call)\b/i.test(statement.sql)
+  if ('toOperationNode' in query && (query.toOperationNode().kind as string) === 'SelectQueryNode') return true
+  return (
+    /^\s*select\b(?![\s\S]*\binto\b)/i.test(statement.sql) && !/\b(insert|update|delete|call)\b/i.test(statement.sql)
+  )
 }
 
 /** What `session.db` runs on: every statement is an operation of the session. */
@@ -53,7 +57,9 @@ export function runnerOf(core: SessionCore, bind: Bind): StatementRunner {
         return connection.run(withOptions(core, statement, {}))
       }),
     async *stream(statement: Statement, batchSize: number) {
-      const batches = await core.gate.run('db stream', async () => (await prepare('db stream')).streamBatches(statement, batchSize))
+      const batches = await core.gate.run('db stream', async () =>
+        (await prepare('db stream')).streamBatches(statement, batchSize),
+      )
       try {
         for (;;) {
           const batch = await core.gate.run('db stream', () => batches.next())

@@ -96,7 +96,9 @@ export abstract class SessionTransactions extends SessionInstances {
   prepare(): Promise<void> {
     const { core } = this
     if (!core.options.twophase) {
-      return Promise.reject(new InvalidRequestError("prepare(): the session is not two-phase; set the option 'twophase'."))
+      return Promise.reject(
+        new InvalidRequestError("prepare(): the session is not two-phase; set the option 'twophase'."),
+      )
     }
     return core.gate.runAlone('prepare()', async () => {
       const transaction = core.ensureTransaction('prepare()')
@@ -222,11 +224,15 @@ export abstract class SessionTransactions extends SessionInstances {
 function beginNow(core: SessionInstances['core']): SessionTransaction {
   core.refuseEndedBlock('begin()')
   if (core.transaction !== undefined) {
-    throw new InvalidRequestError('begin(): a transaction has already begun on this session; end it first, or use beginNested().')
+    throw new InvalidRequestError(
+      'begin(): a transaction has already begun on this session; end it first, or use beginNested().',
+    )
   }
   return core.beginTransaction('begin')
 }
 
 function insideFlush(what: string): InvalidRequestError {
-  return new InvalidRequestError(`${what} was called inside a flush of the same session; end the transaction after the flush.`)
+  return new InvalidRequestError(
+    `${what} was called inside a flush of the same session; end the transaction after the flush.`,
+  )
 }

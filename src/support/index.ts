@@ -27,6 +27,7 @@ export {
   readOptions,
   rule,
 } from './options.ts'
+export { attachSuppressed } from './suppressed.ts'
 export type { Edge, SortOutcome } from './toposort.ts'
 export { describeCycle, sortOrCycle, toposort, toposortLevels } from './toposort.ts'
 export { callSite, captureCallSite, isTracing, setTracing } from './trace.ts'
