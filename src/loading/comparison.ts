@@ -1,8 +1,8 @@
 import {
   BinaryOperationNode,
   type OperationNode,
-  OperatorNode,
   type Operator,
+  OperatorNode,
   PrimitiveValueListNode,
   RawNode,
   ValueNode,
@@ -46,15 +46,20 @@ const nothing: readonly unknown[] = []
  * @throws ArgumentError for a value that the column cannot hold
  */
 export function compare(place: Place, operator: string, value: unknown): Comparison | undefined {
-  if (value === undefined) throw wrongValue(place, operator, value, 'expected a value; a condition that may be absent is one not to call')
+  if (value === undefined)
+    throw wrongValue(place, operator, value, 'expected a value; a condition that may be absent is one not to call')
   if (equal.has(operator)) return value === null ? isNull : single(place, '=', value)
   if (unequal.has(operator)) return value === null ? isNotNull : single(place, '!=', value)
   if (ordered.has(operator)) return single(place, operator as Operator, value)
   if (operator === 'in' || operator === 'not in') return among(place, operator, value)
   if (operator === 'is' || operator === 'is not') return literal(place, operator, value)
   if (patterns.has(operator)) return pattern(place, operator as Operator, value)
-  if (nullSafe.has(operator)) return value === null ? { operator: operator as Operator, form: 'value', values: [null] } : single(place, operator as Operator, value)
-  if (containment.has(operator) && place.column.model.type.kind === 'json') return single(place, operator as Operator, value)
+  if (nullSafe.has(operator))
+    return value === null
+      ? { operator: operator as Operator, form: 'value', values: [null] }
+      : single(place, operator as Operator, value)
+  if (containment.has(operator) && place.column.model.type.kind === 'json')
+    return single(place, operator as Operator, value)
   return undefined
 }
 
@@ -107,7 +112,9 @@ export function encodeOperand(place: Place, operator: string, value: unknown): u
 function problemOf({ model: { type } }: BoundColumn, value: unknown): string | undefined {
   const problem = type.problem(value)
   if (problem === undefined || type.convert !== undefined || type.kind !== 'varchar') return problem
-  return typeof value === 'string' && (value as string & { isWellFormed(): boolean }).isWellFormed() ? undefined : problem
+  return typeof value === 'string' && (value as string & { isWellFormed(): boolean }).isWellFormed()
+    ? undefined
+    : problem
 }
 
 function wrongValue({ call, table, column }: Place, operator: string, value: unknown, problem: string): ArgumentError {
@@ -118,7 +125,11 @@ function wrongValue({ call, table, column }: Place, operator: string, value: unk
 /** The condition in the query's tree. */
 export function comparisonNode(left: OperationNode, { operator, form, values }: Comparison): BinaryOperationNode {
   if (form === 'never' || form === 'always') {
-    return BinaryOperationNode.create(ValueNode.createImmediate(1), OperatorNode.create('='), ValueNode.createImmediate(form === 'always' ? 1 : 0))
+    return BinaryOperationNode.create(
+      ValueNode.createImmediate(1),
+      OperatorNode.create('='),
+      ValueNode.createImmediate(form === 'always' ? 1 : 0),
+    )
   }
   if (form === 'array') return anyOf(left, operator, values[0])
   const right =

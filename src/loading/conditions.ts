@@ -6,8 +6,8 @@ import {
   isOperationNodeSource,
   NOOP_QUERY_EXECUTOR,
   type OperationNode,
-  OperatorNode,
   type Operator,
+  OperatorNode,
   OrNode,
   ParensNode,
   RawNode,
@@ -17,7 +17,7 @@ import {
 } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
-import { compare, type Comparison, comparisonNode } from './comparison.ts'
+import { type Comparison, compare, comparisonNode } from './comparison.ts'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
 import type { Condition } from './query-state.ts'
 import { translate } from './translate.ts'
@@ -53,7 +53,13 @@ export function readWhere(table: EntityTable, args: readonly unknown[]): Conditi
 }
 
 /** A property compared with a plain value; undefined where the arguments are anything else. */
-function simpleWhere(table: EntityTable, call: string, left: unknown, operator: unknown, value: unknown): Condition | undefined {
+function simpleWhere(
+  table: EntityTable,
+  call: string,
+  left: unknown,
+  operator: unknown,
+  value: unknown,
+): Condition | undefined {
   if (typeof left !== 'string' || typeof operator !== 'string' || isExpressionLike(value)) return undefined
   if (Array.isArray(value) && value.some(isExpressionLike)) return undefined
   const column = table.find(left)
@@ -67,21 +73,29 @@ function isExpressionLike(value: unknown): boolean {
 
 function checkArguments(call: string, args: readonly unknown[]): void {
   if (args.length !== 1 && args.length !== 3) {
-    throw new ArgumentError(`${call} takes (property, operator, value) or one expression; ${args.length} arguments were given.`)
+    throw new ArgumentError(
+      `${call} takes (property, operator, value) or one expression; ${args.length} arguments were given.`,
+    )
   }
   const [first, operator] = args
   if (args.length === 1 && !isExpressionLike(first)) {
-    throw new ArgumentError(`${call} with one argument takes an expression or a function that makes one, not ${describeValue(first)}.`)
+    throw new ArgumentError(
+      `${call} with one argument takes an expression or a function that makes one, not ${describeValue(first)}.`,
+    )
   }
   if (args.length === 3 && typeof first !== 'string' && !isExpressionLike(first)) {
-    throw new ArgumentError(`${call}: a property or an expression is needed before the operator, not ${describeValue(first)}.`)
+    throw new ArgumentError(
+      `${call}: a property or an expression is needed before the operator, not ${describeValue(first)}.`,
+    )
   }
   if (args.length === 3) checkOperator(call, operator)
 }
 
 function checkOperator(call: string, operator: unknown): void {
   if (isExpressionLike(operator) || (typeof operator === 'string' && operators.has(operator))) return
-  throw new ArgumentError(`${call}: ${describeValue(operator)} is no comparison operator. Known: ${[...operators].join(' ')}`)
+  throw new ArgumentError(
+    `${call}: ${describeValue(operator)} is no comparison operator. Known: ${[...operators].join(' ')}`,
+  )
 }
 
 /** Whatever Kysely's own where() takes; its callback runs here, once. */
@@ -137,7 +151,8 @@ export function readWhereRef(table: EntityTable, left: unknown, operator: unknow
   }
   checkOperator(call, operator)
   const [one, other] = [left, right].map((side) => (typeof side === 'string' ? table.find(side) : undefined))
-  if (one !== undefined && other !== undefined && typeof operator === 'string') return columnsCondition(one, operator as Operator, other)
+  if (one !== undefined && other !== undefined && typeof operator === 'string')
+    return columnsCondition(one, operator as Operator, other)
   const builder = emptyBuilder(table).whereRef(left as string, operator as Operator & '=', right as string)
   const node = translate(table, call, (builder.toOperationNode().where as { where: OperationNode }).where)
   return { shape: undefined, values: [], toNode: () => node }

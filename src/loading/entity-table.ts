@@ -1,7 +1,15 @@
-import { AliasNode, ColumnNode, IdentifierNode, type OperationNode, ReferenceNode, SelectionNode, TableNode } from 'kysely'
+import {
+  AliasNode,
+  ColumnNode,
+  IdentifierNode,
+  type OperationNode,
+  ReferenceNode,
+  SelectionNode,
+  TableNode,
+} from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { type ColumnModel, type EntityModel, nameOf } from '../mapping/index.ts'
-import type { Dialect } from '../sql/index.ts'
+import { type Dialect, isWide } from '../sql/index.ts'
 import { nearest } from '../support/index.ts'
 import { ShapeCache } from './shape-cache.ts'
 import { asTranslated } from './translated.ts'
@@ -35,7 +43,7 @@ export class EntityTable {
     this.node = tableNode(dialect, model)
     this.columns = model.columns.map((column) => bind(dialect, column, this.node))
     this.selections = this.columns.map((column) => asTranslated(SelectionNode.create(aliased(column))))
-    this.wide = model.columns.some((column) => column.type.kind === 'bigint')
+    this.wide = isWide(model.columns)
     this.#byProperty = new Map(this.columns.map((column) => [column.model.property, column]))
   }
 
@@ -57,7 +65,9 @@ export class EntityTable {
     const close = nearest(property, this.#byProperty.keys())
     const known = [...this.#byProperty.keys()].join(', ')
     const hint = close === undefined ? '' : `Did you mean '${close}'? `
-    return new ArgumentError(`${call}: ${nameOf(this.model)} has no property '${property}'. ${hint}Properties: ${known}`)
+    return new ArgumentError(
+      `${call}: ${nameOf(this.model)} has no property '${property}'. ${hint}Properties: ${known}`,
+    )
   }
 }
 

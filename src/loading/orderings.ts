@@ -1,4 +1,12 @@
-import { BinaryOperationNode, isOperationNodeSource, type OperationNode, OperatorNode, OrderByItemNode, RawNode, ValueNode } from 'kysely'
+import {
+  BinaryOperationNode,
+  isOperationNodeSource,
+  type OperationNode,
+  OperatorNode,
+  OrderByItemNode,
+  RawNode,
+  ValueNode,
+} from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { checkOptions, describeValue, oneOf } from '../support/index.ts'
 import { emptyBuilder } from './conditions.ts'
@@ -38,7 +46,8 @@ function readModifiers(modifiers: unknown): OrderOptions {
 }
 
 function expressionOrdering(table: EntityTable, key: unknown, modifiers: unknown): Ordering {
-  const isExpression = typeof key === 'function' || (typeof key === 'object' && key !== null && isOperationNodeSource(key))
+  const isExpression =
+    typeof key === 'function' || (typeof key === 'object' && key !== null && isOperationNodeSource(key))
   if (typeof key !== 'string' && !isExpression) {
     throw new ArgumentError(`orderBy() takes a property or an expression, not ${describeValue(key)}.`)
   }
@@ -46,7 +55,8 @@ function expressionOrdering(table: EntityTable, key: unknown, modifiers: unknown
   const parsed = typeof modifiers === 'function' ? builder.orderBy(key, modifiers) : builder.orderBy(key)
   const { orderBy } = (parsed as unknown as ReturnType<typeof emptyBuilder>).toOperationNode()
   const items = (orderBy?.items ?? []).map((item) => translate(table, 'orderBy()', item as OrderByItemNode))
-  const plain = typeof modifiers === 'function' ? items : items.map((item) => orderItem(item.orderBy, modifiers as OrderOptions))
+  const plain =
+    typeof modifiers === 'function' ? items : items.map((item) => orderItem(item.orderBy, modifiers as OrderOptions))
   const nodes = plain.flatMap((item) => itemNodes(table, item))
   return { shape: undefined, toNodes: () => nodes }
 }

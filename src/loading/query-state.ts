@@ -1,5 +1,5 @@
 import type { OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
-import type { Dialect, LockOptions } from '../sql/index.ts'
+import type { LockOptions } from '../sql/index.ts'
 
 /** A condition of a query: its values as the driver takes them, apart from its text. */
 export interface Condition {
@@ -72,18 +72,12 @@ function flagsOf({ distinct, limit, offset, lock }: QueryState): string {
 }
 
 /** The values of a query that has a shape, in the order of their placeholders. */
-export function valuesOf({ conditions, limit, offset }: QueryState, dialect: Dialect): unknown[] {
+export function valuesOf({ conditions, limit, offset }: QueryState): unknown[] {
   const values: unknown[] = []
   for (const condition of conditions) {
     for (const value of condition.values) values.push(value)
   }
-  if (limit !== undefined) values.push(rowCount(dialect, limit))
-  if (offset !== undefined) values.push(rowCount(dialect, offset))
+  if (limit !== undefined) values.push(limit)
+  if (offset !== undefined) values.push(offset)
   return values
-}
-
-/** A number of rows as a parameter: some servers refuse one that their driver would send as a floating-point number. */
-export function rowCount(dialect: Dialect, rows: number): unknown {
-  const raw = dialect.product.rawParameter(BigInt(rows))
-  return typeof raw === 'bigint' ? rows : raw
 }

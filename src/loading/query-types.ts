@@ -1,11 +1,19 @@
-import type { ComparisonOperatorExpression, DynamicReferenceBuilder, Expression, ExpressionOrFactory, OrderByModifiers } from 'kysely'
+import type {
+  ComparisonOperatorExpression,
+  DynamicReferenceBuilder,
+  Expression,
+  ExpressionOrFactory,
+  OrderByModifiers,
+} from 'kysely'
 import type { ColumnNames, ColumnsOf, EntityModel, MODEL } from '../mapping/index.ts'
 
+// biome-ignore lint/suspicious/noExplicitAny: only `any` matches the constructor parameters of every class
+type ClassOf<Instance> = abstract new (...values: any[]) => Instance
+
 /** A class that can be queried: what `entity()` returns, or extends it. */
-export type Queryable<Entity, Table extends string = string> = {
+export type Queryable<Entity, Table extends string = string> = ClassOf<Entity> & {
   readonly [MODEL]: EntityModel & { readonly table: Table }
-  // biome-ignore lint/suspicious/noExplicitAny: only `any` matches the constructor parameters of every class
-} & (abstract new (...values: any[]) => Entity)
+}
 
 /**
  * The tables that expressions of a query can name, as Kysely's `DB` type: the entity's own with its properties, and every other
@@ -28,7 +36,18 @@ export type PropertyAt<Entity, Reference> = Reference extends keyof ColumnsOf<En
 
 type ListOperator = 'in' | 'not in'
 type LiteralOperator = 'is' | 'is not'
-type ValueOperator = '=' | '==' | '!=' | '<>' | '<' | '<=' | '>' | '>=' | '<=>' | 'is distinct from' | 'is not distinct from'
+type ValueOperator =
+  | '='
+  | '=='
+  | '!='
+  | '<>'
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | '<=>'
+  | 'is distinct from'
+  | 'is not distinct from'
 type PatternOperator = 'like' | 'not like' | 'ilike' | 'not ilike'
 
 /** The plain values that may stand behind an operator. */
@@ -46,7 +65,7 @@ type PlainOperand<Value, Operator> = Operator extends ListOperator
 export type Operand<Entity, Table extends string, Value, Operator> =
   | PlainOperand<Value, Operator>
   | (Operator extends ListOperator ? readonly (Value | Expression<Value>)[] : never)
-  | ExpressionOrFactory<Tables<Entity, Table>, Table, Value>
+  | ExpressionOrFactory<Tables<Entity, Table>, Table, Value | null>
 
 /** What may stand before an operator instead of a property. */
 export type LeftExpression<Entity, Table extends string, Value> =

@@ -1,11 +1,11 @@
 import type { ExpressionOrFactory, ReferenceExpression, SelectQueryBuilder, SqlBool } from 'kysely'
 import { ArgumentError, MultipleResultsError, NoResultError } from '../errors.ts'
-import { type ColumnNames, type ColumnsOf, modelOf, nameOf } from '../mapping/index.ts'
+import { type ColumnsOf, modelOf, nameOf } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { aBoolean, anInteger, checkOptions, describeValue } from '../support/index.ts'
 import { readFilters, readWhere, readWhereRef } from './conditions.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
-import { type RowLockOptions, readLock } from './locks.ts'
+import { dependsOnServer, type RowLockOptions, readLock } from './locks.ts'
 import { modifySelect } from './modify.ts'
 import { readOrderBy } from './orderings.ts'
 import { freshState, type QueryState } from './query-state.ts'
@@ -284,8 +284,8 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
    */
   stream(options: StreamOptions = {}): AsyncIterable<Result> {
     checkOptions(this.#label('stream'), options, { batch: anInteger(1) })
-    const select = entitySelect(this.#table, this.#state)
-    return this.#target.streamEntities(select, options.batch ?? 500, this.#label('stream')) as AsyncIterable<Result>
+    const batch = options.batch ?? 500
+    return this.#dependsOnServer() ? this.#streamLater(batch) : this.#streamFrom(this.#table, batch)
   }
 
   /** `for await (const user of query)`: {@link stream} with its defaults. */
@@ -319,7 +319,33 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
   }
 
   async #load(state: QueryState, end: string): Promise<Result[]> {
-    return this.#target.loadEntities(entitySelect(this.#table, state), this.#label(end)) as Promise<Result[]>
+    const table = this.#dependsOnServer() ? await this.#meetServer(end) : this.#table
+    return this.#target.loadEntities(entitySelect(table, state), this.#label(end)) as Promise<Result[]>
+  }
+
+  #streamFrom(table: EntityTable, batch: number): AsyncIterable<Result> {
+    return this.#target.streamEntities(
+      entitySelect(table, this.#state),
+      batch,
+      this.#label('stream'),
+    ) as AsyncIterable<Result>
+  }
+
+  async *#streamLater(batch: number): AsyncIterable<Result> {
+    yield* this.#streamFrom(await this.#meetServer('stream'), batch)
+  }
+
+  #dependsOnServer(): boolean {
+    return dependsOnServer(this.#table.dialect, this.#state.lock)
+  }
+
+  /** Lets the session connect, once in an engine's life, where the text of a lock depends on the server's version. */
+  async #meetServer(end: string): Promise<EntityTable> {
+    const { model } = this.#table
+    const known = entityTable(this.#target.dialectFor(model), model)
+    if (!dependsOnServer(known.dialect, this.#state.lock)) return known
+    await this.#target.runFor(model, { sql: 'select 1', parameters: [] }, this.#label(end), { autoflush: false })
+    return entityTable(this.#target.dialectFor(model), model)
   }
 
   async #run(statement: ReturnType<typeof countStatement>, end: string): Promise<readonly unknown[]> {
@@ -335,7 +361,9 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
     const found = await this.#load(isLimited ? this.#state : { ...this.#state, limit: 2 }, end)
     if (found.length <= 1) return found[0]
     const number = isLimited ? `${found.length} rows` : 'at least 2 rows'
-    throw new MultipleResultsError(`${this.#label(end)} found ${number} where one is expected; narrow the conditions, or use first().`)
+    throw new MultipleResultsError(
+      `${this.#label(end)} found ${number} where one is expected; narrow the conditions, or use first().`,
+    )
   }
 }
 

@@ -1,6 +1,5 @@
 import {
   AliasNode,
-  createQueryId,
   IdentifierNode,
   LimitNode,
   OffsetNode,
@@ -14,9 +13,10 @@ import {
 import type { Statement } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import { nameOf } from '../mapping/index.ts'
+import { compileNode } from '../sql/index.ts'
 import type { EntityTable } from './entity-table.ts'
 import { lockNode } from './locks.ts'
-import { type QueryState, rowCount, shapeOf, valuesOf } from './query-state.ts'
+import { type QueryState, shapeOf, valuesOf } from './query-state.ts'
 import type { EntitySelect } from './query-target.ts'
 import { levelOf } from './sources.ts'
 import { asTranslated } from './translated.ts'
@@ -91,10 +91,10 @@ function named(node: RawNode | ValueNode, name: string): SelectionNode {
 function selectNode(table: EntityTable, state: QueryState): SelectQueryNode {
   let node = filteredSelect(table, state)
   if (state.distinct) node = SelectQueryNode.cloneWithFrontModifier(node, SelectModifierNode.create('Distinct'))
-  if (state.limit !== undefined) node = { ...node, limit: LimitNode.create(ValueNode.create(rowCount(table.dialect, state.limit))) }
+  if (state.limit !== undefined) node = { ...node, limit: LimitNode.create(ValueNode.create(state.limit)) }
   if (state.offset === undefined) return node
   const limit = node.limit ?? LimitNode.create(ValueNode.createImmediate(NO_LIMIT))
-  return { ...node, limit, offset: OffsetNode.create(ValueNode.create(rowCount(table.dialect, state.offset))) }
+  return { ...node, limit, offset: OffsetNode.create(ValueNode.create(state.offset)) }
 }
 
 /** Table, columns, conditions and order: the part that `modify()` is given to work on. */
@@ -113,20 +113,17 @@ function locked(table: EntityTable, { lock }: QueryState, node: SelectQueryNode)
 /** Compiles, or takes the text of a query of the same shape. */
 function compiled(table: EntityTable, kind: string, state: QueryState, build: () => SelectQueryNode): Compiled {
   const shape = shapeOf(state)
-  if (shape === undefined) return checked(table, compile(table, build()))
+  if (shape === undefined) return checked(table, compileNode(table.dialect, build()))
   const key = `${kind}|${shape}`
   const known = table.shapes.get(key)
-  const parameters = valuesOf(state, table.dialect)
+  const parameters = valuesOf(state)
   if (known !== undefined) return { sql: known.sql, name: known.name, parameters }
-  const first = checked(table, compile(table, build()))
+  const first = checked(table, compileNode(table.dialect, build()))
   // The text may serve others only if its placeholders are the state's values, one by one.
-  const isSame = first.parameters.length === parameters.length && first.parameters.every((value, index) => Object.is(value, parameters[index]))
+  const isSame =
+    first.parameters.length === parameters.length &&
+    first.parameters.every((value, index) => Object.is(value, parameters[index]))
   return isSame ? { ...first, name: table.shapes.add(key, first.sql).name } : first
-}
-
-function compile(table: EntityTable, node: SelectQueryNode): Compiled {
-  const { sql, parameters } = table.dialect.compiler.compileQuery(node, createQueryId())
-  return { sql, parameters }
 }
 
 function checked(table: EntityTable, statement: Compiled): Compiled {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { statementName } from '../sql/index.ts'
 
 /** A compiled text that serves every query of one shape; only the values differ. */
 export interface CompiledShape {
@@ -41,9 +41,4 @@ export class ShapeCache {
     }
     return compiled
   }
-}
-
-/** 144 bits of the text's digest: short enough for every database, and never the same for two texts. */
-function statementName(sql: string): string {
-  return `hq_${createHash('sha256').update(sql).digest('base64url').slice(0, 24)}`
 }

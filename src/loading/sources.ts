@@ -1,4 +1,12 @@
-import { AliasNode, ColumnNode, IdentifierNode, type OperationNode, ReferenceNode, type SelectQueryNode, TableNode } from 'kysely'
+import {
+  AliasNode,
+  ColumnNode,
+  IdentifierNode,
+  type OperationNode,
+  ReferenceNode,
+  type SelectQueryNode,
+  TableNode,
+} from 'kysely'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
 
 /**
@@ -31,7 +39,9 @@ export interface Resolved {
 /** What a select offers to the names inside it. */
 export function levelOf(select: SelectQueryNode, own: EntityTable): Level {
   const tables = [...(select.from?.froms ?? []), ...(select.joins ?? []).map((join) => join.table)]
-  const aliases = (select.selections ?? []).map(({ selection }) => aliasOf(selection)).filter((name) => name !== undefined)
+  const aliases = (select.selections ?? [])
+    .map(({ selection }) => aliasOf(selection))
+    .filter((name) => name !== undefined)
   return { sources: tables.map((node) => sourceOf(node, own)), aliases: new Set(aliases) }
 }
 
@@ -49,7 +59,9 @@ function sourceOf(node: OperationNode, own: EntityTable): Source {
   const name = aliasOf(node)
   if (name === undefined || !AliasNode.is(node)) return { name: '', node: undefined, kind: 'derived' }
   const alias = TableNode.create(name)
-  return TableNode.is(node.node) ? { ...tableSource(node.node, own), name, node: alias } : { name, node: alias, kind: 'derived' }
+  return TableNode.is(node.node)
+    ? { ...tableSource(node.node, own), name, node: alias }
+    : { name, node: alias, kind: 'derived' }
 }
 
 function aliasOf(node: OperationNode): string | undefined {
@@ -63,7 +75,11 @@ export function tableSource(node: TableNode, own: EntityTable): Source & { reado
   const isOwn = node === own.node || (name === own.model.table && (schema === undefined || schema === own.model.schema))
   if (isOwn) return { ...ownSource(own), node: own.node }
   const renamed = own.dialect.naming.table(name)
-  return { name, node: schema === undefined ? TableNode.create(renamed) : TableNode.createWithSchema(schema, renamed), kind: 'table' }
+  return {
+    name,
+    node: schema === undefined ? TableNode.create(renamed) : TableNode.createWithSchema(schema, renamed),
+    kind: 'table',
+  }
 }
 
 /** The source that a qualified name means: the nearest of that name; otherwise a table that is not in sight. */
@@ -77,7 +93,8 @@ export function findSource(levels: readonly Level[], table: TableNode, own: Enti
 
 /** A property of a source in the database's words; undefined when the source is an entity without that property. */
 export function propertyOf({ entity, kind, node }: Source, property: string, own: EntityTable): Resolved | undefined {
-  if (entity === undefined) return { reference: reference(kind === 'table' ? own.dialect.naming.column(property) : property, node) }
+  if (entity === undefined)
+    return { reference: reference(kind === 'table' ? own.dialect.naming.column(property) : property, node) }
   const column = entity.property(property)
   return column && { reference: reference(column.name, node), column, entity }
 }
@@ -91,7 +108,8 @@ export function resolveUnqualified(levels: readonly Level[], property: string, o
     const holder = sources.find((source) => source.entity?.property(property) !== undefined)
     if (holder !== undefined) return propertyOf(holder, property, own)
     if (aliases.has(property)) return { reference: reference(property, undefined) }
-    const unknown = sources.find((source) => source.kind === 'table') ?? sources.find((source) => source.kind === 'derived')
+    const unknown =
+      sources.find((source) => source.kind === 'table') ?? sources.find((source) => source.kind === 'derived')
     if (unknown !== undefined) return propertyOf({ ...unknown, node: undefined }, property, own)
   }
   return undefined

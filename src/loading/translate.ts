@@ -18,7 +18,16 @@ import {
 } from 'kysely'
 import { compare, comparisonNode, encodeOperand, type Place } from './comparison.ts'
 import type { EntityTable } from './entity-table.ts'
-import { findSource, type Level, levelOf, ownLevel, propertyOf, type Resolved, resolveUnqualified, tableSource } from './sources.ts'
+import {
+  findSource,
+  type Level,
+  levelOf,
+  ownLevel,
+  propertyOf,
+  type Resolved,
+  resolveUnqualified,
+  tableSource,
+} from './sources.ts'
 import { asTranslated, isTranslated } from './translated.ts'
 
 /**
@@ -29,7 +38,7 @@ import { asTranslated, isTranslated } from './translated.ts'
  * @throws ArgumentError for a property that the entity does not have and for a value that its column cannot hold
  */
 export function translate<T extends OperationNode>(table: EntityTable, call: string, node: T): T {
-  return asTranslated(new Translator(table, call).transformNode(node))
+  return new Translator(table, call).transformNode(node)
 }
 
 class Translator extends OperationNodeTransformer {
@@ -46,7 +55,7 @@ class Translator extends OperationNodeTransformer {
   }
 
   protected override transformNodeImpl<T extends OperationNode>(node: T): T {
-    return isTranslated(node) ? node : super.transformNodeImpl(node)
+    return isTranslated(node) ? node : asTranslated(super.transformNodeImpl(node))
   }
 
   protected override transformSelectQuery(node: SelectQueryNode): SelectQueryNode {
@@ -72,21 +81,8 @@ class Translator extends OperationNodeTransformer {
     return this.#resolve(node).reference
   }
 
-  /** A value whose column is not known travels as in a raw statement. */
-  protected override transformValue(node: ValueNode): ValueNode {
-    return node.immediate === true ? node : ValueNode.create(this.#raw(node.value))
-  }
-
-  protected override transformPrimitiveValueList(node: PrimitiveValueListNode): PrimitiveValueListNode {
-    return PrimitiveValueListNode.create(node.values.map((value) => this.#raw(value)))
-  }
-
   protected override transformBinaryOperation(node: BinaryOperationNode): BinaryOperationNode {
     return this.#typed(node) ?? super.transformBinaryOperation(node)
-  }
-
-  #raw(value: unknown): unknown {
-    return this.#table.dialect.product.rawParameter(value)
   }
 
   /** The comparison of known columns with values; undefined for every other operation. */
@@ -98,7 +94,11 @@ class Translator extends OperationNodeTransformer {
     if (TupleNode.is(node.leftOperand)) return this.#tuples(node.leftOperand, operator, node)
     const mirrored = this.#placeOf(node.rightOperand)
     if (mirrored === undefined || !isParameter(node.leftOperand)) return undefined
-    return BinaryOperationNode.create(this.#operand(mirrored, operator, node.leftOperand), node.operator, this.transformNode(node.rightOperand))
+    return BinaryOperationNode.create(
+      this.#operand(mirrored, operator, node.leftOperand),
+      node.operator,
+      this.transformNode(node.rightOperand),
+    )
   }
 
   #compared(place: Place, operator: string, node: BinaryOperationNode): BinaryOperationNode | undefined {
@@ -117,7 +117,8 @@ class Translator extends OperationNodeTransformer {
     if (AndNode.is(right)) {
       return AndNode.create(this.#operand(place, operator, right.left), this.#operand(place, operator, right.right))
     }
-    if (ValueListNode.is(right)) return ValueListNode.create(right.values.map((item) => this.#operand(place, operator, item)))
+    if (ValueListNode.is(right))
+      return ValueListNode.create(right.values.map((item) => this.#operand(place, operator, item)))
     return undefined
   }
 
@@ -157,7 +158,8 @@ class Translator extends OperationNodeTransformer {
     const source = node.table === undefined ? undefined : findSource(this.#levels, node.table, this.#table)
     if (property === undefined) return { reference: source?.node ? ReferenceNode.createSelectAll(source.node) : node }
     const own = this.#table
-    const found = source === undefined ? resolveUnqualified(this.#levels, property, own) : propertyOf(source, property, own)
+    const found =
+      source === undefined ? resolveUnqualified(this.#levels, property, own) : propertyOf(source, property, own)
     if (found !== undefined) return found
     throw (source?.entity ?? own).unknownProperty(this.#call, property)
   }

@@ -111,8 +111,12 @@ export const more = [
   users.forShare({ skipLocked: true, of: ['users'] }),
   users.forNoKeyUpdate().forKeyShare(),
   users.populateExisting().autoflush(false).executionOptions({ label: 'report' }),
-  users.modify((qb) => qb.innerJoin('posts', 'posts.userId', 'users.id').where('posts.title', '=', 'a').groupBy('users.id')),
-  users.modify((qb) => qb.leftJoin('posts as p', (join) => join.onRef('p.userId', '=', 'users.id').on('p.title', '=', 'a'))),
+  users.modify((qb) =>
+    qb.innerJoin('posts', 'posts.userId', 'users.id').where('posts.title', '=', 'a').groupBy('users.id'),
+  ),
+  users.modify((qb) =>
+    qb.leftJoin('posts as p', (join) => join.onRef('p.userId', '=', 'users.id').on('p.title', '=', 'a')),
+  ),
 ]
 
 export function refusals(): unknown {
