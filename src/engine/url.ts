@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { UrlError } from '../errors.ts'
-import { nearest } from '../support/did-you-mean.ts'
+import { nearest } from '../support/index.ts'
 import { joinUrl, maskUrlText, splitUrl, type TextParts, UrlProblem } from './url-text.ts'
 
 /** What one scheme of a URL stands for. */
@@ -103,6 +103,11 @@ export class EngineUrl {
   /** Whether the database lives in this process's memory only. */
   get inMemory(): boolean {
     return EMBEDDED.has(this.driver) && this.database === undefined
+  }
+
+  /** Whether the database is one connection, which all take in turns: it is in memory, or an embedded server. */
+  get singleConnection(): boolean {
+    return this.inMemory || this.driver === 'pglite'
   }
 
   /**

@@ -1,0 +1,307 @@
+import type { BeginOptions, DriverConnection, Outcome, Statement } from '../drivers/index.ts'
+import { ConcurrentUseError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
+import type { Lease } from '../pool/index.ts'
+import { defineLifecycle, Lane } from '../support/index.ts'
+import type { EngineCore } from './core.ts'
+import type { ListenedConnection } from './listened-connection.ts'
+import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
+import { attachSuppressed } from './suppressed.ts'
+import { Transaction, type TransactionControl } from './transaction.ts'
+import { type Level, type TransactionLine, TransactionStack } from './transaction-stack.ts'
+import { Wire, type WireOwner } from './wire.ts'
+import { WireStream } from './wire-stream.ts'
+
+const life = defineLifecycle({
+  name: 'connection',
+  initial: 'open',
+  moves: { close: { from: ['open'], to: 'closed' } },
+})
+
+const BATCH = 500
+
+/**
+ * How one connection is used: calls in order, transactions and savepoints, the driver connection in hand and its replacement after a
+ * disconnect. The public face of it is the Connection.
+ */
+export class Circuit {
+  options: ExecutionOptions
+  readonly #core: EngineCore
+  readonly #face: ListenedConnection
+  readonly #lane = new Lane()
+  readonly #life = life.create()
+  readonly #stack: TransactionStack
+  readonly #streams = new Set<WireStream>()
+  readonly #owner: WireOwner
+  /** Replaced after a disconnect; one that is gone stays here until then. */
+  #wire: Wire
+  /** The transaction of a managed block: after its end no statement runs any more. */
+  #scope: Level | undefined
+
+  constructor(core: EngineCore, lease: Lease<DriverConnection>, face: ListenedConnection, options: ExecutionOptions) {
+    this.options = options
+    this.#core = core
+    this.#face = face
+    this.#stack = new TransactionStack(this.#makeLine())
+    this.#owner = {
+      connection: face,
+      events: core.events,
+      hideParameters: core.hideParameters,
+      executionOptions: () => this.options,
+      noteError: (error, ended) => this.#stack.noteError(error, ended),
+    }
+    this.#wire = new Wire(lease, core.dialect, this.#owner)
+  }
+
+  get wire(): Wire {
+    return this.#wire
+  }
+
+  get isClosed(): boolean {
+    return this.#life.state === 'closed'
+  }
+
+  get inTransaction(): boolean {
+    return this.#stack.root !== undefined
+  }
+
+  get isNested(): boolean {
+    return this.#stack.isNested
+  }
+
+  get isBusy(): boolean {
+    return this.#lane.isBusy
+  }
+
+  // ------------------------------------------------------------------------------------------- statements
+
+  /** Runs in the transaction that there is, or in none. */
+  run(statement: Statement): Promise<Outcome> {
+    return this.#lane.run('run', () => {
+      if (this.#wire.isGone || !this.#stack.isUsable || this.#isOver) return this.#runCarefully(statement)
+      return this.#wire.run(statement)
+    })
+  }
+
+  /** Like {@link run}, after a check that is made when its turn has come. */
+  runIf(check: () => void, statement: Statement): Promise<Outcome> {
+    return this.#lane.run('run', () => {
+      check()
+      return this.#runCarefully(statement)
+    })
+  }
+
+  runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
+    return this.#lane.run('runEach', async () => (await this.#usableWire('run a batch')).runEach(statement, sets))
+  }
+
+  /** Begins a transaction first, if there is none and one is wanted. */
+  runBegun(statement: Statement): Promise<Outcome> {
+    return this.#lane.run('execute', async () => {
+      const wire = await this.#begunWire('execute a statement')
+      return wire.run(statement)
+    })
+  }
+
+  /** Rows in batches. Each batch takes its turn among the other calls, so that those may run between two of them. */
+  async *batches(
+    statement: Statement,
+    options: { readonly begin: boolean; readonly size?: number | undefined },
+  ): AsyncGenerator<readonly unknown[], void, undefined> {
+    const size = options.size ?? this.options.batch ?? BATCH
+    const stream = await this.#lane.run('stream', async () => {
+      const wire = options.begin ? await this.#begunWire('stream rows') : await this.#usableWire('stream rows')
+      const opened = new WireStream(wire, statement, size)
+      this.#streams.add(opened)
+      return opened
+    })
+    try {
+      for (;;) {
+        const rows = await this.#lane.run('stream', () => stream.next())
+        if (rows === undefined) return
+        yield rows
+      }
+    } finally {
+      this.#streams.delete(stream)
+      await this.#lane.run('end of stream', () => stream.end())
+    }
+  }
+
+  async cancelRunning(): Promise<void> {
+    if (this.#lane.isBusy && !this.#wire.isGone) await this.#wire.driver.cancel()
+  }
+
+  // ----------------------------------------------------------------------------------------- transactions
+
+  /** `scope`: for a managed block, after whose end no further statement runs. */
+  begin(options: TransactionOptions, scope = false): Promise<Transaction> {
+    return this.#lane.run('begin', async () => {
+      this.#checkOpen('begin a transaction')
+      const level = await this.#stack.begin(this.#beginOptions(options), scope)
+      if (scope) this.#scope = level
+      return new Transaction(level, this.#control)
+    })
+  }
+
+  savepoint(scoped: boolean): Promise<Transaction> {
+    return this.#lane.run('beginNested', async () => {
+      this.#checkOpen('set a savepoint')
+      if (!this.#stack.root) await this.#stack.begin(this.#beginOptions({}), false)
+      return new Transaction(await this.#stack.savepoint(scoped), this.#control)
+    })
+  }
+
+  commit(): Promise<void> {
+    return this.#lane.run('commit', () => {
+      this.#checkNotClosed('commit')
+      return this.#stack.commit()
+    })
+  }
+
+  rollback(): Promise<void> {
+    return this.#lane.run('rollback', () => {
+      this.#checkNotClosed('roll back')
+      return this.#stack.rollback()
+    })
+  }
+
+  /** @throws ConcurrentUseError while a call is under way that nobody has awaited */
+  checkQuiet(): void {
+    if (!this.#lane.isBusy) return
+    const calls = this.#lane.labels()
+    throw new ConcurrentUseError(
+      `The block of '${this.#face.label}' has ended while ${calls.join('(), ')}() is under way on its connection: an 'await' is ` +
+        'missing. Nothing is committed, as that would tear its work in two',
+      { calls: [...calls, 'commit'] },
+    )
+  }
+
+  /** Ends a managed block on an error: refuses what waits, then rolls back. Never rejects: a further failure is kept with the error. */
+  async abandon(error: unknown): Promise<void> {
+    this.#lane.rejectQueued((label) => {
+      const message = `${label}() was not run: the transaction that it belongs to was rolled back after an error`
+      return new ResourceClosedError(message, { cause: error })
+    })
+    try {
+      await this.rollback()
+    } catch (failure) {
+      attachSuppressed(error, failure)
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------- custody
+
+  /** Rolls back what is open and gives the driver connection back. Never rejects. */
+  close(): Promise<void> {
+    return this.#lane.run('close', async () => {
+      if (this.isClosed) return
+      this.#life.enter('close')
+      for (const stream of this.#streams) await stream.end()
+      try {
+        await this.#stack.rollback()
+      } catch {
+        // The wire has discarded the driver connection, with this failure as the reason that the pool's listeners get.
+      } finally {
+        await this.#wire.release()
+      }
+    })
+  }
+
+  invalidate(reason: unknown): void {
+    this.#checkNotClosed('invalidate')
+    this.#wire.discard(reason)
+    this.#stack.noteError(reason, true)
+  }
+
+  detach(): void {
+    this.#checkNotClosed('detach')
+    this.#wire.lease.detach()
+  }
+
+  // -------------------------------------------------------------------------------------------- the inside
+
+  readonly #control: TransactionControl = {
+    commitLevel: (level) => this.#lane.run('commit', () => this.#commitLevel(level)),
+    rollbackLevel: (level) => this.#lane.run('rollback', () => this.#rollbackLevel(level)),
+    holdsLevel: (level) => this.#stack.holds(level),
+  }
+
+  #makeLine(): TransactionLine {
+    const circuit = this
+    return {
+      get status() {
+        return circuit.#wire.status
+      },
+      begin: async (options) => (await this.#connectedWire()).begin(options),
+      commit: () => this.#wire.commit(),
+      rollback: () => this.#wire.rollback(),
+      savepoint: (event, name) => this.#wire.savepoint(event, name),
+    }
+  }
+
+  async #runCarefully(statement: Statement): Promise<Outcome> {
+    return (await this.#usableWire('run a statement')).run(statement)
+  }
+
+  async #commitLevel(level: Level): Promise<void> {
+    if (level.name !== undefined) return this.#stack.release(level)
+    if (this.#stack.root === level) return this.#stack.commit()
+    throw new InvalidRequestError(`Cannot commit: this transaction has ended already (${level.life.state})`)
+  }
+
+  async #rollbackLevel(level: Level): Promise<void> {
+    if (level.name !== undefined) return this.#stack.rollbackTo(level)
+    if (this.#stack.root === level) return this.#stack.rollback()
+  }
+
+  async #begunWire(attempt: string): Promise<Wire> {
+    this.#checkOpen(attempt)
+    if (!this.#stack.root && this.options.isolation !== 'autocommit')
+      await this.#stack.begin(this.#beginOptions({}), false)
+    return this.#usableWire(attempt)
+  }
+
+  async #usableWire(attempt: string): Promise<Wire> {
+    this.#checkOpen(attempt)
+    this.#stack.checkUsable(attempt)
+    return this.#connectedWire()
+  }
+
+  /** The driver connection, another one where the last is gone. In a transaction that is never needed: it has failed then. */
+  async #connectedWire(): Promise<Wire> {
+    if (!this.#wire.isGone) return this.#wire
+    const lease = await this.#core.acquire({ label: this.#face.label })
+    this.#wire = new Wire(lease, this.#core.dialect, this.#owner)
+    return this.#wire
+  }
+
+  #beginOptions(given: TransactionOptions): BeginOptions {
+    const isolation = given.isolation ?? this.options.isolation
+    checkIsolation(this.#wire.dialect, isolation, `The connection of '${this.#face.label}'`)
+    const readOnly = given.readOnly ?? this.options.readOnly
+    return {
+      label: given.label ?? this.#face.label,
+      ...(isolation !== undefined && isolation !== 'autocommit' && { isolation }),
+      ...(readOnly !== undefined && { readOnly }),
+      ...(given.signal !== undefined && { signal: given.signal }),
+    }
+  }
+
+  /** Whether no statement may run any more. */
+  get #isOver(): boolean {
+    return this.isClosed || (this.#scope !== undefined && this.#stack.root !== this.#scope)
+  }
+
+  #checkOpen(attempt: string): void {
+    this.#checkNotClosed(attempt)
+    if (!this.#isOver) return
+    throw new ResourceClosedError(
+      `Cannot ${attempt} on the connection of '${this.#face.label}': the transaction of its block has ended, ` +
+        'and nothing runs after it. Await all of the work inside the block',
+    )
+  }
+
+  #checkNotClosed(attempt: string): void {
+    if (!this.isClosed) return
+    throw new ResourceClosedError(`Cannot ${attempt}: the connection of '${this.#face.label}' is closed`)
+  }
+}

@@ -1,0 +1,268 @@
+import type { Kysely } from 'kysely'
+import type { DriverConnection, Outcome, Statement } from '../drivers/index.ts'
+import { InvalidRequestError } from '../errors.ts'
+import type { Lease } from '../pool/index.ts'
+import { compileQuery, type Dialect, type Statements, statementsOf } from '../sql/index.ts'
+import { runInsideSavepoint, runInTransaction } from './blocks.ts'
+import { Circuit } from './circuit.ts'
+import type { EngineCore } from './core.ts'
+import type { Executable } from './executable.ts'
+import { kyselyOver, type StatementRunner } from './kysely-over.ts'
+import type { ListenedConnection } from './listened-connection.ts'
+import {
+  checkStreamOptions,
+  checkTransactionOptions,
+  type ExecutionOptions,
+  mergeExecutionOptions,
+  type StreamOptions,
+  type TransactionOptions,
+} from './options.ts'
+import { Result } from './result.ts'
+import type { Transaction } from './transaction.ts'
+
+/**
+ * One connection of an engine's pool, in one holder's hands until it is closed.
+ *
+ * - The first statement begins a transaction, which lasts until `commit()` or `rollback()`; `close()` rolls back what was not committed.
+ *   With the isolation `'autocommit'` only `begin()` begins one.
+ * - Calls that reach the database run one at a time in the order in which they were made, so `Promise.all` is safe on it.
+ * - When the database connection is lost, the pool discards it. Within a transaction every further call is a PendingRollbackError until
+ *   `rollback()`; after that, and outside of one at once, the next call takes another connection from the pool.
+ *
+ * @example
+ * await using connection = await engine.connect()
+ * await connection.execute(sql`insert into t values (${1})`)
+ * await connection.commit()
+ */
+export class Connection implements ListenedConnection, AsyncDisposable {
+  /** What the holder calls itself. */
+  readonly label: string
+  readonly #circuit: Circuit
+  #db: { readonly dialect: Dialect; readonly kysely: Kysely<unknown> } | undefined
+
+  /** @internal Made by `engine.connect()`. */
+  constructor(core: EngineCore, lease: Lease<DriverConnection>, label: string, options: ExecutionOptions) {
+    this.label = label
+    this.#circuit = new Circuit(core, lease, this, options)
+  }
+
+  // ------------------------------------------------------------------------------------------------ facts
+
+  get closed(): boolean {
+    return this.#circuit.isClosed
+  }
+
+  /** Whether the driver connection was given up, and no other one has been taken yet. */
+  get invalidated(): boolean {
+    return !this.closed && this.#circuit.wire.isGone
+  }
+
+  /** For listeners and programs to keep facts about the driver connection; forgotten when that is closed. */
+  get info(): Map<unknown, unknown> {
+    return this.#circuit.wire.lease.info
+  }
+
+  /** The dialect, refined for the server at the other end. */
+  get dialect(): Dialect {
+    return this.#circuit.wire.dialect
+  }
+
+  /** @internal The statements by key and in bulk that sessions use. */
+  get statements(): Statements {
+    return statementsOf(this.dialect)
+  }
+
+  /**
+   * The driver's connection, for what heddle does not offer. What is sent on it by hand is neither put in order with the calls on this
+   * connection, nor told to listeners, nor known to its transaction.
+   *
+   * @throws ResourceClosedError after `close()`, and after a disconnect
+   */
+  get driverConnection(): DriverConnection {
+    return this.#circuit.wire.lease.resource
+  }
+
+  get executionOptions(): ExecutionOptions {
+    return this.#circuit.options
+  }
+
+  /** Whether a transaction is open, one that has failed and waits for `rollback()` included. */
+  inTransaction(): boolean {
+    return this.#circuit.inTransaction
+  }
+
+  /** Whether a savepoint is open. */
+  inNestedTransaction(): boolean {
+    return this.#circuit.isNested
+  }
+
+  /**
+   * Changes the execution options of this connection from now on, and returns it.
+   *
+   * @throws ArgumentError for wrong values; InvalidRequestError for `isolation` or `readOnly` inside a transaction
+   */
+  withOptions(options: ExecutionOptions): this {
+    const before = this.#circuit.options
+    const merged = mergeExecutionOptions(before, options, 'connection.withOptions()')
+    const changed = (['isolation', 'readOnly'] as const).find((name) => merged[name] !== before[name])
+    if (changed !== undefined && this.inTransaction()) {
+      throw new InvalidRequestError(
+        `Cannot change '${changed}' inside a transaction: end it first, or give it to begin()`,
+      )
+    }
+    this.#circuit.options = merged
+    return this
+  }
+
+  /**
+   * A Kysely that runs its queries on this connection, in its transaction, which it begins like `execute()`. With the naming
+   * 'camelToSnake' its queries are written with the names of properties. What begins, ends or fetches connections by itself
+   * (`transaction()`, `destroy()`, …) is refused with an InvalidRequestError.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: a connection does not know the tables of the program
+  get db(): Kysely<any> {
+    const { dialect } = this
+    const known = this.#db
+    if (known?.dialect === dialect) return known.kysely
+    const kysely = kyselyOver<unknown>(dialect, this.#runner(), 'connection')
+    this.#db = { dialect, kysely }
+    return kysely
+  }
+
+  // ------------------------------------------------------------------------------------------- statements
+
+  /**
+   * Runs a query and gives all of its rows. Begins a transaction if there is none.
+   *
+   * @param query sql`…`, sql.raw(…), a query builder of Kysely, or a CompiledQuery
+   * @throws ArgumentError for anything else, a plain string included
+   * @throws DatabaseError what the database said; PendingRollbackError, ResourceClosedError
+   * @example const { rows } = await connection.execute(sql`select ${1} as one`)
+   */
+  async execute<Row = Record<string, unknown>>(query: Executable<Row>): Promise<Result<Row>> {
+    return new Result<Row>(await this.#circuit.runBegun(compileQuery(this.dialect, query)))
+  }
+
+  /**
+   * The rows of a query as they come, through a cursor. Leaving the loop closes it; other statements may run meanwhile. The rows end
+   * with an error when the transaction does.
+   *
+   * @example for await (const row of connection.stream(sql`select * from big`, { batch: 1000 })) …
+   */
+  async *stream<Row = Record<string, unknown>>(
+    query: Executable<Row>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<Row, void, undefined> {
+    checkStreamOptions(options)
+    const statement = compileQuery(this.dialect, query)
+    const batches = this.#circuit.batches(statement, { begin: true, size: options.batch })
+    for await (const rows of batches) yield* rows as readonly Row[]
+  }
+
+  /** @internal Runs a statement in the transaction that there is, without beginning one and without a Result. */
+  run(statement: Statement): Promise<Outcome> {
+    return this.#circuit.run(statement)
+  }
+
+  /** @internal Like {@link run}, after a check that is made when its turn has come. */
+  runIf(check: () => void, statement: Statement): Promise<Outcome> {
+    return this.#circuit.runIf(check, statement)
+  }
+
+  /** @internal Runs a statement with several sets of values, as {@link run} does. */
+  runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
+    return this.#circuit.runEach(statement, sets)
+  }
+
+  /** @internal The rows of a statement in batches, as {@link run} gives them. */
+  streamBatches(statement: Statement, size?: number): AsyncGenerator<readonly unknown[], void, undefined> {
+    return this.#circuit.batches(statement, { begin: false, size })
+  }
+
+  /** Asks the server to stop the statement that runs now; that statement then fails. Does nothing when none runs. */
+  cancelRunning(): Promise<void> {
+    return this.#circuit.cancelRunning()
+  }
+
+  // ----------------------------------------------------------------------------------------- transactions
+
+  /**
+   * Begins a transaction.
+   *
+   * @throws InvalidRequestError when there is one already: the first statement begins one by itself
+   */
+  async begin(options: TransactionOptions = {}): Promise<Transaction> {
+    checkTransactionOptions(options, 'begin()')
+    return this.#circuit.begin(options)
+  }
+
+  /**
+   * Sets a savepoint, in a transaction that is begun if there is none. With a callback, the savepoint is released when it resolves and
+   * rolled back when it rejects, with the same error.
+   *
+   * Savepoints of one connection are nested, never side by side: one that is still open when an enclosing one is rolled back is lost
+   * with it, and says so with an InvalidRequestError when it is to be released.
+   *
+   * @example await connection.beginNested(async () => { … })
+   */
+  beginNested(): Promise<Transaction>
+  beginNested<T>(callback: (savepoint: Transaction) => Promise<T> | T): Promise<T>
+  async beginNested<T>(callback?: (savepoint: Transaction) => Promise<T> | T): Promise<Transaction | T> {
+    const savepoint = await this.#circuit.savepoint(callback !== undefined)
+    return callback === undefined ? savepoint : runInsideSavepoint(savepoint, callback)
+  }
+
+  /**
+   * Commits the transaction, savepoints included. Does nothing when there is none.
+   *
+   * @throws PendingRollbackError when it has failed, or the database has aborted it: nothing is stored, call `rollback()`
+   * @throws CommitUnknownError when the connection was lost before the answer came
+   */
+  commit(): Promise<void> {
+    return this.#circuit.commit()
+  }
+
+  /** Rolls the transaction back, savepoints included. Does nothing when there is none. */
+  rollback(): Promise<void> {
+    return this.#circuit.rollback()
+  }
+
+  // --------------------------------------------------------------------------------------------- custody
+
+  /** Rolls back what was not committed and gives the connection back to the pool. Never rejects; a second call does nothing. */
+  close(): Promise<void> {
+    return this.#circuit.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /**
+   * Gives the driver connection up at once as unusable; the pool closes it. The next call takes another one, inside a transaction
+   * only after `rollback()`.
+   *
+   * @param reason for the event 'invalidate', and the cause of the errors that follow
+   */
+  invalidate(reason: unknown = new InvalidRequestError('The connection was invalidated by its holder')): void {
+    this.#circuit.invalidate(reason)
+  }
+
+  /** Takes the driver connection out of the pool, which may open another one. `close()` then closes it for real. */
+  detach(): void {
+    this.#circuit.detach()
+  }
+
+  /** @internal Runs a managed block on this connection: see `engine.begin()`. */
+  runBlock<T>(options: TransactionOptions, block: (connection: Connection) => Promise<T> | T): Promise<T> {
+    return runInTransaction(this.#circuit, options, () => block(this))
+  }
+
+  #runner(): StatementRunner {
+    const circuit = this.#circuit
+    return {
+      run: (statement) => circuit.runBegun(statement),
+      stream: (statement, size) => circuit.batches(statement, { begin: true, size }),
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import { type Driver, type DriverConnection, type DriverTarget, openDriver } from '../drivers/index.ts'
+import { ArgumentError, PoolTimeoutError } from '../errors.ts'
+import { namingOf } from '../mapping/index.ts'
+import {
+  createPool,
+  type Lease,
+  type Pool,
+  type PoolEvents,
+  type PoolOptions,
+  type ResetMode,
+  readPoolOptions,
+} from '../pool/index.ts'
+import { createDialect, type Dialect } from '../sql/index.ts'
+import { type EventHub, warn } from '../support/index.ts'
+import { echoTo } from './echo.ts'
+import { type EngineEvents, ErrorContext, emitError } from './events.ts'
+import { type EngineOptions, poolOptionsOf } from './options.ts'
+import { translateError } from './translate.ts'
+import type { EngineUrl } from './url.ts'
+
+/** Who asks for a connection, and how long it waits. */
+export interface LeaseRequest {
+  readonly label: string
+  readonly signal?: AbortSignal | undefined
+  readonly timeout?: number | undefined
+}
+
+/**
+ * What an engine is made of, shared by all that is derived from it: where the database is, the driver, the pool, the dialect, the
+ * listeners. One for the database itself and one for each replica.
+ */
+export class EngineCore {
+  readonly url: EngineUrl
+  readonly events: EventHub<EngineEvents>
+  readonly hideParameters: boolean
+  /** As refined for the server that answered last; before the first connection, the product alone. */
+  dialect: Dialect
+  readonly #baseDialect: Dialect
+  readonly #connectArgs: Readonly<Record<string, unknown>>
+  #pool: Pool<DriverConnection>
+  /** Opened with the first connection; forgotten when that fails, and by {@link dispose}. */
+  #driver: Promise<Driver> | undefined
+
+  constructor(url: EngineUrl, options: EngineOptions, events: EventHub<EngineEvents>) {
+    this.url = url
+    this.events = events
+    this.hideParameters = options.hideParameters ?? false
+    this.#connectArgs = options.connectArgs ?? {}
+    this.#baseDialect = createDialect(url.dialect, namingOf(options.naming ?? 'asWritten'))
+    this.dialect = this.#baseDialect
+    const poolEvents = events as unknown as EventHub<PoolEvents<DriverConnection>>
+    const setting = { events: poolEvents, resourceName: 'connection' }
+    this.#pool = createPool(this.#keeper(), poolOptionsFor(url, options.pool), setting)
+    echoTo(events, options.echo ?? false, `[${url.scheme}]`)
+  }
+
+  get pool(): Pool<DriverConnection> {
+    return this.#pool
+  }
+
+  /** @throws PoolTimeoutError, PoolClosedError, what the driver throws when it cannot connect */
+  async acquire(request: LeaseRequest): Promise<Lease<DriverConnection>> {
+    const lease = this.#pool.tryAcquire(request)
+    if (lease) return lease
+    try {
+      return await this.#pool.acquire(request)
+    } catch (error) {
+      throw error instanceof PoolTimeoutError && this.url.singleConnection ? heldByOther(error) : error
+    }
+  }
+
+  /** Closes the pool and begins a new, empty one. */
+  async dispose(close: boolean): Promise<void> {
+    const pool = this.#pool
+    const driver = this.#driver
+    this.#pool = pool.recreate()
+    this.#driver = undefined
+    await pool.dispose({ close })
+    if (driver && close) await this.#disposeWhenDrained(pool, driver)
+  }
+
+  /** The driver of a disposed pool may go only when nobody holds one of its connections any more. */
+  async #disposeWhenDrained(pool: Pool<DriverConnection>, driver: Promise<Driver>): Promise<void> {
+    const end = () => driver.then((opened) => opened.dispose()).catch(() => {})
+    if (pool.status().checkedOut === 0) return end()
+    const off = this.events.on('close', () => {
+      queueMicrotask(() => {
+        if (pool.status().checkedOut > 0) return
+        off()
+        end()
+      })
+    })
+  }
+
+  #keeper() {
+    return {
+      open: async (options: { readonly signal?: AbortSignal }) => {
+        const connection = await (await this.#openDriver()).connect(options)
+        this.dialect = this.#baseDialect.forServer(connection.server)
+        return connection
+      },
+      reset,
+      ping: (connection: DriverConnection) => this.#ping(connection),
+      close: (connection: DriverConnection) => connection.close(),
+      destroy: (connection: DriverConnection) => connection.destroy(),
+      brokenBy: (connection: DriverConnection) => connection.brokenBy,
+    }
+  }
+
+  #openDriver(): Promise<Driver> {
+    if (this.#driver) return this.#driver
+    const opening = openDriver(this.url.driver)(targetOf(this.url, this.#connectArgs))
+    this.#driver = opening
+    opening.catch(() => {
+      if (this.#driver === opening) this.#driver = undefined
+    })
+    return opening
+  }
+
+  /** A listener of `handleError` may call a connection well that failed its ping. */
+  async #ping(connection: DriverConnection): Promise<void> {
+    try {
+      await connection.ping()
+    } catch (original) {
+      const error = translateError(this.dialect, original, undefined, true)
+      const context = new ErrorContext({
+        original,
+        error,
+        sql: undefined,
+        connection: undefined,
+        isPing: true,
+        isDisconnect: true,
+      })
+      emitError(this.events, context)
+      if (context.isDisconnect || connection.brokenBy !== undefined) throw context.outcome
+    }
+  }
+}
+
+/** Ends what transaction is left, then has the driver forget the rest. */
+async function reset(connection: DriverConnection, mode: ResetMode): Promise<void> {
+  if (connection.transactionStatus !== 'idle') {
+    if (mode === 'commit') await connection.commit()
+    else await connection.rollback()
+  }
+  await connection.reset()
+}
+
+function targetOf(url: EngineUrl, connectArgs: Readonly<Record<string, unknown>>): DriverTarget {
+  const { host, port, user, password, database, query } = url
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+    query,
+    connectArgs,
+  }
+}
+
+/** A database that is one connection has a pool of exactly one, which is kept for as long as the engine. */
+function poolOptionsFor(url: EngineUrl, given: EngineOptions['pool']): PoolOptions {
+  const options = readPoolOptions(poolOptionsOf(given), 'createEngine() pool')
+  if (!url.singleConnection) return options
+  if (options.kind === 'null') {
+    throw new ArgumentError(
+      `createEngine() pool: the database '${url}' lives in its one connection, which the kind 'null' would close after every use. ` +
+        "Leave the pool's kind out, or use 'static'",
+    )
+  }
+  if (options.kind !== 'queue') return options
+  const { size, maxOverflow } = poolOptionsOf(given)
+  if ((size ?? 1) !== 1 || (maxOverflow ?? 0) !== 0) {
+    const code = 'HEDDLE_SINGLE_CONNECTION'
+    warn(code, `The database '${url}' is one connection: size and maxOverflow have no effect, holders take turns`)
+  }
+  return { ...options, size: 1, maxOverflow: 0, recycle: -1 }
+}
+
+function heldByOther(error: PoolTimeoutError): PoolTimeoutError {
+  return new PoolTimeoutError(
+    `This database has one connection, which all take in turns, and it did not become free. ${error.message} ` +
+      'Somebody who holds it may be waiting for itself: work inside a transaction must use the connection that it has',
+    { cause: error, waited: error.waited, holders: error.holders },
+  )
+}

@@ -1,0 +1,22 @@
+export { Connection } from './connection.ts'
+export { createEngine } from './create-engine.ts'
+export type { Echo } from './echo.ts'
+export { Engine } from './engine.ts'
+export type { EngineEvents, QueryEvent, SavepointEvent, TransactionEvent } from './events.ts'
+export { ErrorContext } from './events.ts'
+export type { Executable } from './executable.ts'
+export { engineDialect } from './kysely-dialect.ts'
+export { kyselyOver, type StatementRunner } from './kysely-over.ts'
+export type { ListenedConnection } from './listened-connection.ts'
+export type {
+  ConnectOptions,
+  EngineOptions,
+  ExecutionOptions,
+  Isolation,
+  StreamOptions,
+  TransactionOptions,
+} from './options.ts'
+export { Result } from './result.ts'
+export { createAll, dropAll, type SchemaOptions, schemaSql } from './schema.ts'
+export { Transaction } from './transaction.ts'
+export { EngineUrl, parseUrl, type UrlParts } from './url.ts'

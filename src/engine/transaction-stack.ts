@@ -1,0 +1,235 @@
+import type { BeginOptions, TransactionStatus } from '../drivers/index.ts'
+import { InvalidRequestError, PendingRollbackError } from '../errors.ts'
+import { defineLifecycle, type Machine } from '../support/index.ts'
+
+/** What a {@link TransactionStack} sends to the database; errors come back translated. */
+export interface TransactionLine {
+  /** What the driver knows of the server's transaction; 'idle' when there is no connection. */
+  readonly status: TransactionStatus
+  begin(options: BeginOptions): Promise<void>
+  commit(): Promise<'committed' | 'rolled back'>
+  /** Sends nothing where the server has no transaction any more. */
+  rollback(): Promise<void>
+  savepoint(step: 'savepoint' | 'releaseSavepoint' | 'rollbackSavepoint', name: string): Promise<void>
+}
+
+/**
+ * `failed`: can only be rolled back, because its connection is gone, the server has ended it, or a step of it (COMMIT, RELEASE) failed.
+ */
+const life = defineLifecycle({
+  name: 'transaction',
+  initial: 'active',
+  moves: {
+    fail: { from: ['active', 'failed'], to: 'failed' },
+    commit: { from: ['active'], to: 'committed' },
+    rollback: { from: ['active', 'failed'], to: 'rolled back' },
+  },
+})
+type Life = Machine<'active' | 'failed' | 'committed' | 'rolled back', 'fail' | 'commit' | 'rollback'>
+
+/** The record of one transaction or savepoint. */
+export interface Level {
+  /** The savepoint's name; undefined for the transaction itself. */
+  readonly name: string | undefined
+  readonly life: Life
+  /** Whether a callback runs inside it: it then ends with the callback and not before. */
+  readonly scoped: boolean
+  /** The first error since it began, and why it failed. */
+  firstError: unknown
+}
+
+/**
+ * The transaction of one connection with its savepoints. The bottom is the transaction, the top the innermost savepoint. Owned by
+ * one connection, which calls one method at a time.
+ */
+export class TransactionStack {
+  readonly #line: TransactionLine
+  /** Only active levels and, on top of them, failed ones. */
+  #levels: Level[] = []
+  #savepointsMade = 0
+
+  constructor(line: TransactionLine) {
+    this.#line = line
+  }
+
+  get root(): Level | undefined {
+    return this.#levels[0]
+  }
+
+  /** The innermost savepoint, or the transaction itself. */
+  get top(): Level | undefined {
+    return this.#levels.at(-1)
+  }
+
+  /** Whether a savepoint is open. */
+  get isNested(): boolean {
+    return this.#levels.length > 1
+  }
+
+  /** Whether a level is still part of the transaction. */
+  holds(level: Level): boolean {
+    return this.#levels.includes(level)
+  }
+
+  /** Whether a statement may run: there is no transaction, or one that is neither failed nor has a failed savepoint. */
+  get isUsable(): boolean {
+    const levels = this.#levels
+    return levels.length === 0 || (levels[0]?.life.state === 'active' && this.top?.life.state === 'active')
+  }
+
+  /** @throws PendingRollbackError while the transaction or its innermost savepoint has failed */
+  checkUsable(attempt: string): void {
+    if (!this.isUsable) throw this.#pendingRollback(attempt)
+  }
+
+  async begin(options: BeginOptions, scoped: boolean): Promise<Level> {
+    if (this.root) {
+      throw new InvalidRequestError(
+        'Cannot begin(): this connection is in a transaction already (the first statement begins one by itself). ' +
+          'End it with commit() or rollback(), or use beginNested() for a savepoint',
+      )
+    }
+    await this.#line.begin(options)
+    return this.#push(undefined, scoped)
+  }
+
+  async savepoint(scoped: boolean): Promise<Level> {
+    this.checkUsable('set a savepoint')
+    const name = `heddle_${++this.#savepointsMade}`
+    await this.#line.savepoint('savepoint', name)
+    return this.#push(name, scoped)
+  }
+
+  /** RELEASE. A savepoint that cannot be released is failed until it is rolled back. */
+  async release(level: Level): Promise<void> {
+    this.#checkInnermost(level)
+    try {
+      await this.#line.savepoint('releaseSavepoint', level.name ?? '')
+    } catch (error) {
+      this.#fail(level, error)
+      throw error
+    }
+    level.life.enter('commit')
+    this.#levels = this.#levels.slice(0, -1)
+  }
+
+  /** ROLLBACK TO, which ends the savepoints inside it too. One that failed before is only taken off. */
+  async rollbackTo(level: Level): Promise<void> {
+    const index = this.#levels.indexOf(level)
+    if (index < 0) return
+    const wasActive = level.life.state === 'active' && this.root?.life.state === 'active'
+    const ended = this.#levels.slice(index)
+    this.#levels = this.#levels.slice(0, index)
+    for (const each of ended) each.life.enter('rollback')
+    if (wasActive) await this.#rollbackOnServer(level)
+  }
+
+  async commit(): Promise<void> {
+    const { root } = this
+    if (!root) return
+    this.checkUsable('commit')
+    this.#checkNoScope()
+    if (this.#line.status === 'failed') throw this.#aborted(root)
+    try {
+      if ((await this.#line.commit()) === 'rolled back') throw this.#aborted(root)
+    } catch (error) {
+      this.#fail(root, error)
+      throw error
+    }
+    for (const each of this.#levels) each.life.enter('commit')
+    this.#levels = []
+  }
+
+  /** Ends the transaction with all of its savepoints, whatever state they are in. */
+  async rollback(): Promise<void> {
+    const { root } = this
+    if (!root) return
+    const ended = this.#levels
+    this.#levels = []
+    for (const each of ended) each.life.enter('rollback')
+    await this.#line.rollback()
+  }
+
+  /** A statement failed: remembers the first one, and whether the server has ended the transaction with it. */
+  noteError(error: unknown, endsTransaction: boolean): void {
+    const { root, top } = this
+    if (!root || !top) return
+    root.firstError ??= error
+    top.firstError ??= error
+    if (endsTransaction) this.#fail(root, error)
+  }
+
+  #push(name: string | undefined, scoped: boolean): Level {
+    const level: Level = { name, scoped, life: life.create(), firstError: undefined }
+    this.#levels = [...this.#levels, level]
+    return level
+  }
+
+  #fail(level: Level, error: unknown): void {
+    level.firstError ??= error
+    level.life.enter('fail')
+  }
+
+  async #rollbackOnServer(level: Level): Promise<void> {
+    try {
+      await this.#line.savepoint('rollbackSavepoint', level.name ?? '')
+    } catch (error) {
+      const { root } = this
+      if (root) this.#fail(root, error)
+      throw error
+    }
+    // What failed inside the savepoint is undone: it is no longer why an enclosing level could fail.
+    if (level.firstError === undefined) return
+    for (const each of this.#levels) if (each.firstError === level.firstError) each.firstError = undefined
+  }
+
+  #checkInnermost(level: Level): void {
+    const { top } = this
+    if (level.life.state === 'failed') throw this.#pendingRollback(`release the savepoint ${level.name}`)
+    if (level.life.state !== 'active') {
+      throw new InvalidRequestError(
+        `Cannot release the savepoint ${level.name}: it has ended (${level.life.state}), or what encloses it has. ` +
+          'Nothing that was done inside it and rolled back is stored',
+      )
+    }
+    this.checkUsable(`release the savepoint ${level.name}`)
+    if (top === level) return
+    throw new InvalidRequestError(
+      `Cannot release the savepoint ${level.name}: ${top?.name}, set after it, is still open. ` +
+        'End savepoints in the reverse order of their beginning; those of one connection cannot run side by side',
+    )
+  }
+
+  #checkNoScope(): void {
+    const scoped = this.#levels.find((level) => level.scoped && level.name !== undefined)
+    if (!scoped) return
+    throw new InvalidRequestError(
+      `Cannot commit: the callback of the savepoint ${scoped.name} is still running. Await beginNested() before commit()`,
+    )
+  }
+
+  #pendingRollback(attempt: string): PendingRollbackError {
+    const failed = this.#levels.find((level) => level.life.state === 'failed')
+    const what = failed?.name === undefined ? 'the transaction' : `the savepoint ${failed.name}`
+    return new PendingRollbackError(
+      `Cannot ${attempt}: ${what} on this connection has failed and waits for rollback(). ` +
+        `The first error was: ${messageOf(failed?.firstError)}`,
+      { cause: failed?.firstError },
+    )
+  }
+
+  /** The server will not store, or has not stored, what was done: it answers COMMIT by rolling back. */
+  #aborted(root: Level): PendingRollbackError {
+    const error = new PendingRollbackError(
+      'Cannot commit: the database has aborted this transaction after a statement failed, and nothing of it is stored. ' +
+        `Call rollback(), and do not go on after an error inside a transaction. The error was: ${messageOf(root.firstError)}`,
+      { cause: root.firstError },
+    )
+    if (root.life.state === 'active') this.#fail(root, error)
+    return error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error ?? 'unknown')
+}

@@ -1,0 +1,262 @@
+import type { BeginOptions, DriverConnection, Outcome, Statement, TransactionStatus } from '../drivers/index.ts'
+import { CommitUnknownError, DeadlockError, HeddleError } from '../errors.ts'
+import type { Lease } from '../pool/index.ts'
+import { type Dialect, isDisconnect } from '../sql/index.ts'
+import type { EventHub } from '../support/index.ts'
+import { type EngineEvents, ErrorContext, emitError, type QueryEvent, tell } from './events.ts'
+import type { ListenedConnection } from './listened-connection.ts'
+import type { ExecutionOptions } from './options.ts'
+import { translateError } from './translate.ts'
+
+/** What a {@link Wire} needs to know of its engine and its connection. */
+export interface WireOwner {
+  readonly connection: ListenedConnection
+  readonly events: EventHub<EngineEvents>
+  readonly hideParameters: boolean
+  executionOptions(): ExecutionOptions
+  /** A statement failed. `ended`: the server's transaction is over because of it, or the connection is gone. */
+  noteError(error: unknown, ended: boolean): void
+}
+
+/**
+ * One leased driver connection: carries statements to it, translates its errors, tells listeners, and discards it when it turns out
+ * to be unusable. Knows nothing of the order of calls: its owner makes one at a time.
+ */
+export class Wire {
+  readonly lease: Lease<DriverConnection>
+  readonly driver: DriverConnection
+  readonly dialect: Dialect
+  readonly #owner: WireOwner
+  readonly #events: EventHub<EngineEvents>
+  #gone = false
+
+  constructor(lease: Lease<DriverConnection>, dialect: Dialect, owner: WireOwner) {
+    this.lease = lease
+    this.driver = lease.resource
+    this.dialect = dialect.forServer(lease.resource.server)
+    this.#owner = owner
+    this.#events = owner.events
+  }
+
+  /** Whether the driver connection was discarded. */
+  get isGone(): boolean {
+    return this.#gone
+  }
+
+  get status(): TransactionStatus {
+    return this.#gone ? 'idle' : this.driver.transactionStatus
+  }
+
+  /** At once on a synchronous driver, else by a promise: the hottest path there is. */
+  run(statement: Statement): Outcome | Promise<Outcome> {
+    this.lease.note(statement.sql)
+    if (this.#events.has('query')) return this.#observe(statement, () => this.driver.run(statement))
+    return this.#runNow(statement) ?? this.#runSoon(statement)
+  }
+
+  async runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
+    this.lease.note(statement.sql)
+    if (this.#events.has('query')) {
+      return this.#observe(
+        { ...statement, parameters: sets[0] ?? [] },
+        () => this.driver.runEach(statement, sets),
+        sets.length,
+      )
+    }
+    try {
+      return await this.driver.runEach(statement, sets)
+    } catch (error) {
+      throw this.translate(error, statement)
+    }
+  }
+
+  async begin(options: BeginOptions): Promise<void> {
+    await this.#send('BEGIN', () => this.driver.begin(options))
+    const { isolation, readOnly } = options
+    const how = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
+    tell(this.#events, 'begin', { connection: this.#owner.connection, ...how })
+  }
+
+  async commit(): Promise<'committed' | 'rolled back'> {
+    const answer = await this.#sendCommit()
+    tell(this.#events, answer === 'committed' ? 'commit' : 'rollback', { connection: this.#owner.connection })
+    return answer
+  }
+
+  /** Sends nothing where the server has no transaction. A connection that cannot roll back is discarded. */
+  async rollback(): Promise<void> {
+    if (this.status !== 'idle') {
+      try {
+        await this.#send('ROLLBACK', () => this.driver.rollback())
+      } catch (error) {
+        this.discard(error)
+        throw error
+      }
+    }
+    tell(this.#events, 'rollback', { connection: this.#owner.connection })
+  }
+
+  async savepoint(event: 'savepoint' | 'releaseSavepoint' | 'rollbackSavepoint', name: string): Promise<void> {
+    const sql = `${SAVEPOINT_SQL[event]} ${name}`
+    await this.#send(sql, () => this.driver.run({ sql, parameters: [] }))
+    tell(this.#events, event, { connection: this.#owner.connection, name })
+  }
+
+  /** Gives the connection up as unusable; the pool closes it. Does nothing the second time. */
+  discard(reason: unknown, others = false): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.lease.invalidate(reason, { others })
+  }
+
+  /** Gives the connection back. Never rejects: the pool discards a connection that cannot be made clean. */
+  async release(): Promise<void> {
+    if (this.#gone) return
+    this.#gone = true
+    await this.lease.release()
+  }
+
+  /** Tells the listeners of `query`. */
+  tellQuery(
+    { sql, parameters, executionOptions }: Statement,
+    start: number,
+    batch: number | undefined,
+    end: Pick<QueryEvent, 'rowCount' | 'error'>,
+  ): void {
+    if (!this.#events.has('query')) return
+    const { connection, hideParameters } = this.#owner
+    const options = this.#owner.executionOptions()
+    tell(this.#events, 'query', {
+      sql,
+      parameters: hideParameters ? undefined : parameters,
+      durationMs: performance.now() - start,
+      connection,
+      executionOptions: executionOptions === undefined ? options : { ...options, ...executionOptions },
+      ...(batch !== undefined && { batch }),
+      ...end,
+    })
+  }
+
+  /**
+   * The error that the caller gets for what the driver threw. Discards the connection when that was a disconnect, and tells the owner.
+   */
+  translate(error: unknown, statement?: Pick<Statement, 'sql' | 'parameters'>): unknown {
+    if (error instanceof HeddleError && this.driver.brokenBy === undefined) {
+      this.#owner.noteError(error, this.#transactionEndedBy(error))
+      return error
+    }
+    const { isLost, invalidatePool, outcome } = this.#judge(error, statement)
+    if (isLost) this.discard(outcome, invalidatePool)
+    this.#owner.noteError(outcome, isLost || this.#transactionEndedBy(outcome))
+    return outcome
+  }
+
+  #runNow(statement: Statement): Outcome | undefined {
+    try {
+      return this.driver.runNow?.(statement)
+    } catch (error) {
+      throw this.translate(error, statement)
+    }
+  }
+
+  async #runSoon(statement: Statement): Promise<Outcome> {
+    try {
+      return await this.driver.run(statement)
+    } catch (error) {
+      throw this.translate(error, statement)
+    }
+  }
+
+  /** What the error is, after the listeners have had their say. */
+  #judge(error: unknown, statement?: Pick<Statement, 'sql' | 'parameters'>): Verdict {
+    const isLost = this.driver.brokenBy !== undefined || isDisconnect(this.dialect, error)
+    const seen = translateError(this.dialect, error, statement, isLost)
+    if (!this.#events.has('handleError')) return { isLost, invalidatePool: isLost, outcome: seen }
+    const { connection } = this.#owner
+    const context = new ErrorContext({
+      original: error,
+      error: seen,
+      sql: statement?.sql,
+      connection,
+      isPing: false,
+      isDisconnect: isLost,
+    })
+    emitError(this.#events, context)
+    const unreplaced =
+      context.isDisconnect === isLost ? seen : translateError(this.dialect, error, statement, context.isDisconnect)
+    const outcome = context.outcome === seen ? unreplaced : context.outcome
+    return { isLost: context.isDisconnect, invalidatePool: context.invalidatePool, outcome }
+  }
+
+  /** Some errors end the whole transaction on the server; going on would run outside of any. */
+  #transactionEndedBy(error: unknown): boolean {
+    const { status } = this
+    return status === 'idle' || (status === 'unknown' && error instanceof DeadlockError)
+  }
+
+  async #send<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    this.lease.note(sql)
+    try {
+      return await work()
+    } catch (error) {
+      throw this.translate(error, { sql, parameters: [] })
+    }
+  }
+
+  /** An error once COMMIT is under way and the connection is gone leaves open what became of the transaction. */
+  async #sendCommit(): Promise<'committed' | 'rolled back'> {
+    this.lease.note('COMMIT')
+    if (this.driver.brokenBy !== undefined)
+      throw this.translate(this.driver.brokenBy, { sql: 'COMMIT', parameters: [] })
+    try {
+      return await this.driver.commit()
+    } catch (error) {
+      const outcome = this.translate(error, { sql: 'COMMIT', parameters: [] })
+      throw this.#gone ? commitUnknown(error, outcome) : outcome
+    }
+  }
+
+  async #observe<T extends Outcome | readonly Outcome[]>(
+    statement: Statement,
+    work: () => Promise<T>,
+    batch?: number,
+  ): Promise<T> {
+    const start = performance.now()
+    let outcome: T
+    try {
+      outcome = await work()
+    } catch (error) {
+      const translated = this.translate(error, statement)
+      this.tellQuery(statement, start, batch, { rowCount: undefined, error: translated })
+      throw translated
+    }
+    this.tellQuery(statement, start, batch, { rowCount: rowsIn(outcome) })
+    return outcome
+  }
+}
+
+interface Verdict {
+  readonly isLost: boolean
+  readonly invalidatePool: boolean
+  readonly outcome: unknown
+}
+
+const SAVEPOINT_SQL = {
+  savepoint: 'savepoint',
+  releaseSavepoint: 'release savepoint',
+  rollbackSavepoint: 'rollback to savepoint',
+} as const
+
+function rowsIn(outcome: Outcome | readonly Outcome[]): number {
+  if ('rowCount' in outcome) return outcome.rowCount
+  return outcome.reduce((sum, each) => sum + each.rowCount, 0)
+}
+
+function commitUnknown(cause: unknown, outcome: unknown): CommitUnknownError {
+  const said = outcome instanceof Error ? outcome.message : String(outcome)
+  return new CommitUnknownError(
+    `COMMIT was sent and the connection was lost before its answer came, so the transaction may or may not be stored: ${said}. ` +
+      'Look in the database before doing the work again',
+    { cause, sql: 'COMMIT', connectionInvalidated: true },
+  )
+}

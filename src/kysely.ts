@@ -1,0 +1,2 @@
+/** The entry `heddle/kysely`: an engine's connections for queries of Kysely. */
+export { engineDialect } from './engine/index.ts'
