@@ -1,3 +1,4 @@
+import process from 'node:process'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DriverMissingError } from '../errors.ts'
 import type { OpenDriver } from './driver.ts'
@@ -14,8 +15,10 @@ import type {
 import { probesTransaction, RowsByName } from './sqlite-older-node.ts'
 
 /**
- * Opens the driver over Node's own `node:sqlite`. Nothing has to be installed. On Node older than 22.16 the module tells neither
- * declared types nor rows as arrays: un-typed statements then give booleans, dates, JSON and decimals as SQLite stores them.
+ * Opens the driver over Node's own `node:sqlite`. Nothing has to be installed. Where the module can do less than on Node 24:
+ * - before Node 22.16 it tells neither declared types nor rows as arrays: un-typed statements then give booleans, dates, JSON and
+ *   decimals as SQLite stores them, and refuse columns that cannot be told apart
+ * - on Node 22 it reads text only up to a NUL character, so such text is refused as a parameter
  *
  * @throws DriverMissingError where the runtime has no node:sqlite
  * @throws ArgumentError for a wrong option (see SqliteOptions)
@@ -32,11 +35,15 @@ export const openNodeSqlite: OpenDriver = async (target) => {
 }
 
 function nodeLibrary({ DatabaseSync, StatementSync }: typeof import('node:sqlite')): SqliteLibrary {
+  const memory = new DatabaseSync(':memory:')
+  const keepsNul = memory.prepare('select ? as text').get('a\0b')?.['text'] === 'a\0b'
+  memory.close()
   const prototype: Partial<StatementSync> = StatementSync.prototype
   const tellsColumns = prototype.columns !== undefined && prototype.setReturnArrays !== undefined
   return {
     name: 'node-sqlite',
     constructorOptions: ['allowExtension', 'defensive', 'enableDoubleQuotedStringLiterals'],
+    keepsNul,
     open: (file, options) => new NodeDatabase(new DatabaseSync(file, options), tellsColumns),
   }
 }

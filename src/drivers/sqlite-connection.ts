@@ -21,6 +21,8 @@ export interface SqliteConnectionParts {
   /** The file is open for reading only. */
   readonly onlyReads: boolean
   readonly statementCacheSize: number
+  /** Whether text that holds a NUL character comes back whole. */
+  readonly keepsNul: boolean
   /** Called once, when the connection is closed. */
   readonly onClose: () => void
 }
@@ -61,7 +63,7 @@ export class SqliteConnection implements DriverConnection {
     this.#transaction = new SqliteTransaction(parts.database, this.#access, parts.onlyReads)
     this.#sessionState = new SessionState(parts.database)
     this.#versionStatement = parts.database.prepare('pragma schema_version')
-    this.#versionStatement.setMode({ arrays: true, bigints: false })
+    this.#versionStatement.setMode({ arrays: true, bigints: false, isOrdered: true })
   }
 
   get transactionStatus(): TransactionStatus {
@@ -129,7 +131,8 @@ export class SqliteConnection implements DriverConnection {
 
   /** The first rows are read at once: it is then that SQLite may be busy, and that waiting is safe. */
   #openSource(statement: Statement, ready: Ready, batchSize: number): RowSource {
-    const values = bindParameters(statement.sql, statement.parameters, ready.text.placeholders)
+    const { placeholders } = ready.text
+    const values = bindParameters(statement.sql, statement.parameters, placeholders, this.#parts.keepsNul)
     return this.#attempt(() => {
       const prepared = this.#prepare(statement, ready)
       const source = new RowSource(this.#streams, { prepared, statement, values, version: this.#schemaVersion })
@@ -186,7 +189,7 @@ export class SqliteConnection implements DriverConnection {
 
   #execute(statement: Statement, ready: Ready, parameters = statement.parameters): Outcome {
     const { kind, placeholders } = ready.text
-    const values = bindParameters(statement.sql, parameters, placeholders)
+    const values = bindParameters(statement.sql, parameters, placeholders, this.#parts.keepsNul)
     if (kind !== 'read') this.#streams.detachAll()
     try {
       const isPlain = kind === 'read' || (kind === 'write' && !this.#transaction.isReading)

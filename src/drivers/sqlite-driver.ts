@@ -47,16 +47,23 @@ async function connect(
   }
   try {
     await setUp(database, target, new WriterAccess(access), signal)
-    return connectionOver(database, { access, options, lease })
+    return connectionOver(database, { access, options, lease, keepsNul: library.keepsNul })
   } catch (error) {
     discard()
     throw openError(path, error)
   }
 }
 
+interface ConnectionOptions {
+  readonly access: AccessTarget
+  readonly options: SqliteOptions
+  readonly lease: OpenFileLease | undefined
+  readonly keepsNul: boolean
+}
+
 function connectionOver(
   database: SqliteDatabase,
-  { access, options, lease }: { access: AccessTarget; options: SqliteOptions; lease: OpenFileLease | undefined },
+  { access, options, lease, keepsNul }: ConnectionOptions,
 ): DriverConnection {
   return new SqliteConnection({
     database,
@@ -64,6 +71,7 @@ function connectionOver(
     access,
     onlyReads: options.mode === 'ro',
     statementCacheSize: options.statementCacheSize,
+    keepsNul,
     onClose: () => lease?.release(),
   })
 }
@@ -136,7 +144,7 @@ function setJournalMode(database: SqliteDatabase, options: SqliteOptions | 'memo
 
 function ask(database: SqliteDatabase, sql: string): unknown {
   const statement = database.prepare(sql)
-  statement.setMode({ arrays: true, bigints: false })
+  statement.setMode({ arrays: true, bigints: false, isOrdered: true })
   return (statement.all([]) as unknown[][])[0]?.[0]
 }
 

@@ -13,6 +13,8 @@ export interface RowMode {
   readonly arrays: boolean
   /** All integers as bigint. Without it one beyond 2^53 fails or is rounded, as the package has it. */
   readonly bigints: boolean
+  /** Whoever reads the arrays relies on the order and the number of the columns, and not on their names alone. */
+  readonly isOrdered: boolean
 }
 
 /** What a statement without rows did. */
@@ -50,6 +52,8 @@ export interface SqliteLibrary {
   readonly name: string
   /** The options of the package's own constructor that `connectArgs` may carry. */
   readonly constructorOptions: readonly string[]
+  /** Whether text that holds a NUL character comes back whole. */
+  readonly keepsNul: boolean
   /** Opens a file, or ':memory:'. */
   open(file: string, options: { readonly readOnly: boolean } & Readonly<Record<string, unknown>>): SqliteDatabase
 }

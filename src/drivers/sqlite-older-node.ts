@@ -1,3 +1,4 @@
+import process from 'node:process'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ProgrammingError } from '../errors.ts'
 import type { RowMode, SqliteColumn, SqliteStatement, SqliteValue, WriteCounts } from './sqlite-library.ts'
@@ -31,6 +32,7 @@ export class RowsByName implements SqliteStatement {
   readonly #width: number | undefined
   #columns: readonly SqliteColumn[] = []
   #arrays = false
+  #isOrdered = false
 
   constructor(database: DatabaseSync, native: StatementSync, sql: string) {
     this.#native = native
@@ -46,6 +48,7 @@ export class RowsByName implements SqliteStatement {
 
   setMode(mode: RowMode): void {
     this.#arrays = mode.arrays
+    this.#isOrdered = mode.arrays && mode.isOrdered
     this.#native.setReadBigInts(mode.bigints)
   }
 
@@ -74,7 +77,7 @@ export class RowsByName implements SqliteStatement {
   #learn(row: object | undefined): void {
     if (row === undefined) return
     const names = Object.keys(row)
-    if (this.#arrays) this.#checkOrder(names)
+    if (this.#isOrdered) this.#checkOrder(names)
     this.#columns = names.map((name) => ({ name, type: null }))
   }
 

@@ -4,27 +4,35 @@ import type { SqliteValue } from './sqlite-library.ts'
 
 /**
  * Turns the values of a statement into what SQLite stores: a Date into 'YYYY-MM-DD HH:MM:SS.SSS' (UTC), a boolean into 0 or 1, plain
- * objects and arrays into JSON text, bytes into a BLOB, whole numbers into integers. Text with NUL characters and the infinities are
- * stored as they are; -0, which SQLite cannot keep, as 0.
+ * objects and arrays into JSON text, bytes into a BLOB, whole numbers into integers. The infinities are stored as they are; -0, which SQLite cannot keep, as 0.
  *
  * @param expected how many placeholders the statement has
+ * @param keepsNul whether text that holds a NUL character can be read back whole; it is refused otherwise
  * @throws ProgrammingError when the number of values differs from the number of placeholders
  * @throws ArgumentError for a value of a kind that has no form in SQLite: undefined, a function, an instance of some class
  * @throws DataError for a value that SQLite would change or lose: NaN, an invalid date, an integer beyond 64 bits, a lone surrogate
  */
-export function bindParameters(sql: string, parameters: readonly unknown[], expected: number): SqliteValue[] {
+export function bindParameters(
+  sql: string,
+  parameters: readonly unknown[],
+  expected: number,
+  keepsNul: boolean,
+): SqliteValue[] {
   const count = parameters.length
   if (count !== expected) throw wrongCount(sql, expected, count)
   const values = new Array<SqliteValue>(count)
-  for (let index = 0; index < count; index++) values[index] = bind(parameters[index], index)
+  for (let index = 0; index < count; index++) values[index] = bind(parameters[index], index, keepsNul)
   return values
 }
 
-function bind(value: unknown, index: number): SqliteValue {
+function bind(value: unknown, index: number, keepsNul: boolean): SqliteValue {
   switch (typeof value) {
     case 'string':
-      if ((value as string & { isWellFormed(): boolean }).isWellFormed()) return value
-      throw lossy(index, 'text with a lone surrogate, which UTF-8 cannot carry')
+      if (!(value as string & { isWellFormed(): boolean }).isWellFormed()) {
+        throw lossy(index, 'text with a lone surrogate, which UTF-8 cannot carry')
+      }
+      if (keepsNul || !value.includes('\0')) return value
+      throw lossy(index, 'text with a NUL character, behind which this version of Node would not read on')
     case 'number':
       return bindNumber(value, index)
     case 'bigint':

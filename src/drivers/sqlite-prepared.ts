@@ -1,5 +1,5 @@
 import type { Outcome, Statement } from './driver.ts'
-import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
+import type { RowMode, SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
 import type { StatementText } from './sqlite-text.ts'
 import { decoderOf, safeInteger, type ValueDecoder } from './sqlite-values.ts'
 
@@ -18,8 +18,7 @@ export class Prepared {
   isBusy = false
   readonly #database: SqliteDatabase
   readonly #native: SqliteStatement
-  #arrays: boolean | undefined
-  #bigints: boolean | undefined
+  #mode: RowMode | undefined
   #names: readonly string[] = NO_NAMES
   #decoders: readonly ValueDecoder[] = []
   #decodersVersion: unknown
@@ -63,10 +62,11 @@ export class Prepared {
     const isRaw = statement.typed !== true
     const arrays = isRaw || statement.rows === 'array'
     const bigints = isRaw || statement.wide === true
-    if (arrays === this.#arrays && bigints === this.#bigints) return
-    this.#native.setMode({ arrays, bigints })
-    this.#arrays = arrays
-    this.#bigints = bigints
+    const isOrdered = statement.rows === 'array'
+    const now = this.#mode
+    if (now?.arrays === arrays && now.bigints === bigints && now.isOrdered === isOrdered) return
+    this.#mode = { arrays, bigints, isOrdered }
+    this.#native.setMode(this.#mode)
   }
 
   #columnNames(): readonly string[] {
@@ -118,7 +118,7 @@ export class Prepared {
   #exact(rowid: number | bigint): number | bigint {
     if (Number.isSafeInteger(rowid)) return rowid
     const asked = this.#database.prepare('select last_insert_rowid()')
-    asked.setMode({ arrays: true, bigints: true })
+    asked.setMode({ arrays: true, bigints: true, isOrdered: true })
     const [row] = asked.all([]) as [[bigint]]
     return safeInteger(row[0])
   }

@@ -57,14 +57,14 @@ export class SessionState {
       `select type, name from sqlite_temp_master where type in ('table', 'view', 'trigger') and name not like 'sqlite\\_%' escape '\\'
        order by type = 'trigger' desc`,
     )
-    statement.setMode({ arrays: true, bigints: false })
+    statement.setMode({ arrays: true, bigints: false, isOrdered: true })
     return statement
   }
 
   #detachFiles(): boolean {
     this.#hasAttached = false
     const list = this.#database.prepare('pragma database_list')
-    list.setMode({ arrays: true, bigints: false })
+    list.setMode({ arrays: true, bigints: false, isOrdered: true })
     for (const [, name] of list.all([]) as [number, string][]) {
       if (name !== 'main' && name !== 'temp') this.#database.exec(`detach ${quoted(name)}`)
     }
@@ -73,7 +73,7 @@ export class SessionState {
 
   #valueOf(name: string): unknown {
     const statement = this.#database.prepare(`pragma ${name}`)
-    statement.setMode({ arrays: true, bigints: false })
+    statement.setMode({ arrays: true, bigints: false, isOrdered: true })
     return (statement.all([]) as unknown[][])[0]?.[0]
   }
 }

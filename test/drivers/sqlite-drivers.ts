@@ -1,15 +1,27 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
+import { StatementSync } from 'node:sqlite'
 import { openBetterSqlite3 } from '../../src/drivers/better-sqlite3.ts'
 import type { Driver, DriverConnection, OpenDriver, Outcome, Statement } from '../../src/drivers/driver.ts'
 import { openNodeSqlite } from '../../src/drivers/node-sqlite.ts'
 
+const runsBetterSqlite3 = Number(process.versions['napi']) >= 10
+if (!runsBetterSqlite3) console.warn(`better-sqlite3 is not tested: its binaries crash Node ${process.version}`)
+
 /** Every test of the SQLite drivers runs on each of them. */
 export const SQLITE_DRIVERS: readonly { readonly name: string; readonly open: OpenDriver }[] = [
   { name: 'node-sqlite', open: openNodeSqlite },
-  { name: 'better-sqlite3', open: openBetterSqlite3 },
+  ...(runsBetterSqlite3 ? [{ name: 'better-sqlite3', open: openBetterSqlite3 }] : []),
 ]
+
+/** Whether the driver knows the declared types of columns, and columns of one name. Says so where it does not. */
+export function tellsColumns(name: string): boolean {
+  const tells = name !== 'node-sqlite' || 'columns' in StatementSync.prototype
+  if (!tells) console.warn(`Not tested with ${name}: Node ${process.version} does not tell the columns of a statement`)
+  return tells
+}
 
 /** A folder for the files of one test, and all connections to them: closed and removed by `end`. */
 export class Workplace {

@@ -1,9 +1,10 @@
+import process from 'node:process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DriverConnection } from '../../src/drivers/driver.ts'
 import { ArgumentError, DataError } from '../../src/errors.ts'
-import { failureOf, rowsOf, run, SQLITE_DRIVERS, Workplace } from './sqlite-drivers.ts'
+import { failureOf, rowsOf, run, SQLITE_DRIVERS, tellsColumns, Workplace } from './sqlite-drivers.ts'
 
-describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
+describe.each(SQLITE_DRIVERS)('values through $name', ({ name, open }) => {
   let place: Workplace
   let connection: DriverConnection
   beforeEach(async () => {
@@ -21,11 +22,9 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
   }
 
   const noon = new Date('2024-02-29T12:00:00.123Z')
-  it.each<[string, unknown, unknown]>([
+  const declared: [string, unknown, unknown][] = [
     ['boolean', true, true],
     ['BOOL', false, false],
-    ['boolean', 7, 7],
-    ['boolean', null, null],
     ['datetime', noon, noon],
     ['TIMESTAMP WITH TIME ZONE', noon, noon],
     ['datetime', '2024-02-29 12:00:00', new Date('2024-02-29T12:00:00Z')],
@@ -37,11 +36,6 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
     ['json', { a: [1, null], b: 'é' }, { a: [1, null], b: 'é' }],
     ['json', [1, 2], [1, 2]],
     ['json', 'not { json', 'not { json'],
-    ['bigint', 2n ** 53n + 1n, 2n ** 53n + 1n],
-    ['bigint', -(2n ** 63n), -(2n ** 63n)],
-    ['integer', 2n ** 63n - 1n, 2n ** 63n - 1n],
-    ['integer', 5n, 5],
-    ['integer', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
     ['decimal(10, 2)', '5', '5.00'],
     ['decimal(10, 2)', '5.5', '5.50'],
     ['NUMERIC(10,2)', '-0.05', '-0.05'],
@@ -49,12 +43,20 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
     ['numeric', '1.5', '1.5'],
     ['decimal(10, 2)', 1.5e-9, '0.0000000015'],
     ['decimal(30, 1)', 1e22, '10000000000000000000000.0'],
+  ]
+  const stored: [string, unknown, unknown][] = [
+    ['boolean', 7, 7],
+    ['boolean', null, null],
+    ['bigint', 2n ** 53n + 1n, 2n ** 53n + 1n],
+    ['bigint', -(2n ** 63n), -(2n ** 63n)],
+    ['integer', 2n ** 63n - 1n, 2n ** 63n - 1n],
+    ['integer', 5n, 5],
+    ['integer', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
     ['decimal(10, 2)', 'many', 'many'],
     ['real', 1.5, 1.5],
     ['real', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
     ['real', Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY],
     ['real', -0, 0],
-    ['text', 'a\0b', 'a\0b'],
     ['text', '😀', '😀'],
     ['text', '', ''],
     ['text', 5, '5'],
@@ -63,10 +65,21 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
     ['blob', new Uint8Array(0), new Uint8Array(0)],
     ['blob', new Uint16Array([1, 2]).subarray(1), new Uint8Array([2, 0])],
     ['blob', new Uint8Array([7, 8]).buffer, new Uint8Array([7, 8])],
-  ])('a %s takes %o and gives %o', async (type, given, read) => {
-    const value = await through(type, given)
-    expect(value).toStrictEqual(read)
-    if (value instanceof Uint8Array) expect(value.constructor).toBe(Uint8Array)
+  ]
+  it.each([...(tellsColumns(name) ? declared : []), ...stored])(
+    'a %s takes %o and gives %o',
+    async (type, given, read) => {
+      const value = await through(type, given)
+      expect(value).toStrictEqual(read)
+      if (value instanceof Uint8Array) expect(value.constructor).toBe(Uint8Array)
+    },
+  )
+
+  it('stores text with a NUL character whole, or refuses it where it could not be read back', async () => {
+    const read = await through('text', 'a\0b').catch((error) => error)
+    if (read instanceof DataError) expect(read.message).toMatch(/NUL character/)
+    else expect(read).toBe('a\0b')
+    expect(process.version.startsWith('v22.') || read === 'a\0b').toBe(true)
   })
 
   it('stores whole numbers as integers and dates in one form of text', async () => {
@@ -79,7 +92,7 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
   })
 
   it('gives integers of expressions in full', async () => {
-    expect(await rowsOf(connection, 'select 9007199254740993, 1, -9007199254740993')).toEqual([
+    expect(await rowsOf(connection, 'select 9007199254740993 as a, 1 as b, -9007199254740993 as c')).toEqual([
       [9007199254740993n, 1, -9007199254740993n],
     ])
   })
@@ -94,6 +107,7 @@ describe.each(SQLITE_DRIVERS)('values through $name', ({ open }) => {
     const wide = await run(connection, 'select b from t', [], { typed: true, rows: 'array', wide: true })
     expect(wide.rows).toEqual([[1n]])
     expect((await run(connection, 'select * from t', [], { typed: true })).rows).toMatchObject([{ b: 1 }])
+    if (!tellsColumns(name)) return
     expect((await run(connection, 'select * from t', [], { name: 't' })).rows).toEqual([
       { b: true, d: noon, j: { a: 1 } },
     ])

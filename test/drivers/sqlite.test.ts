@@ -10,9 +10,9 @@ import {
   ResourceClosedError,
 } from '../../src/errors.ts'
 import { classifySqlite } from '../../src/sql/sqlite-errors.ts'
-import { failureOf, rowsOf, run, SQLITE_DRIVERS, Workplace } from './sqlite-drivers.ts'
+import { failureOf, rowsOf, run, SQLITE_DRIVERS, tellsColumns, Workplace } from './sqlite-drivers.ts'
 
-describe.each(SQLITE_DRIVERS)('the driver $name', ({ open }) => {
+describe.each(SQLITE_DRIVERS)('the driver $name', ({ name, open }) => {
   let place: Workplace
   beforeEach(() => {
     place = new Workplace(open)
@@ -130,15 +130,18 @@ describe.each(SQLITE_DRIVERS)('the driver $name', ({ open }) => {
       })
     })
 
-    it('keeps both of two columns with one name in arrays, and a column named __proto__ in objects', async () => {
-      const connection = await place.connect()
-      expect(await rowsOf(connection, 'select 1 as a, 2 as a')).toEqual([[1, 2]])
-      const [row] = (await run(connection, 'select 5 as __proto__, 1 as a')).rows
-      expect(Object.entries(row as object)).toEqual([
-        ['__proto__', 5],
-        ['a', 1],
-      ])
-    })
+    it.runIf(tellsColumns(name))(
+      'keeps both of two columns with one name in arrays, and a column named __proto__ in objects',
+      async () => {
+        const connection = await place.connect()
+        expect(await rowsOf(connection, 'select 1 as a, 2 as a')).toEqual([[1, 2]])
+        const [row] = (await run(connection, 'select 5 as __proto__, 1 as a')).rows
+        expect(Object.entries(row as object)).toEqual([
+          ['__proto__', 5],
+          ['a', 1],
+        ])
+      },
+    )
 
     it('tells the key of a row that was inserted, and none for what inserted no row', async () => {
       const connection = await withItems()
@@ -222,24 +225,27 @@ describe.each(SQLITE_DRIVERS)('the driver $name', ({ open }) => {
       expect((await failureOf(run(connection, twice))).message).toMatch(/more than one statement/)
     })
 
-    it('sees a change of the schema by another connection in statements that it has prepared before', async () => {
-      const connection = await withItems()
-      const other = await place.connect()
-      const query = () => run(connection, 'select * from items where id = 1', [], { name: 'all' })
-      expect((await query()).columns).toEqual(['id', 'name', 'n'])
-      await run(other, 'alter table items rename column n to amount')
-      expect(await query()).toMatchObject({
-        columns: ['id', 'name', 'amount'],
-        rows: [{ id: 1, name: 'a', amount: 0 }],
-      })
-      await run(other, 'alter table items add column flag boolean default 1')
-      expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
-      await connection.begin({})
-      await run(connection, 'alter table items drop column flag')
-      expect((await query()).columns).toEqual(['id', 'name', 'amount'])
-      await connection.rollback()
-      expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
-    })
+    it.runIf(tellsColumns(name))(
+      'sees a change of the schema by another connection in statements that it has prepared before',
+      async () => {
+        const connection = await withItems()
+        const other = await place.connect()
+        const query = () => run(connection, 'select * from items where id = 1', [], { name: 'all' })
+        expect((await query()).columns).toEqual(['id', 'name', 'n'])
+        await run(other, 'alter table items rename column n to amount')
+        expect(await query()).toMatchObject({
+          columns: ['id', 'name', 'amount'],
+          rows: [{ id: 1, name: 'a', amount: 0 }],
+        })
+        await run(other, 'alter table items add column flag boolean default 1')
+        expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
+        await connection.begin({})
+        await run(connection, 'alter table items drop column flag')
+        expect((await query()).columns).toEqual(['id', 'name', 'amount'])
+        await connection.rollback()
+        expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
+      },
+    )
 
     it('answers a PRAGMA with what holds now, however often it is asked', async () => {
       const connection = await place.connect()
