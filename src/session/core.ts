@@ -148,13 +148,14 @@ export class SessionCore implements UnitListener {
   }
 
   async #beginOn(bind: Bind): Promise<Enlistment> {
-    const { isolation, readOnly, joinTransactionMode } = this.options
+    const { isolation, readOnly, joinTransactionMode, executionOptions } = this.options
     const how = { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
     if (!('connect' in bind)) return Enlistment.join(bind, joinTransactionMode, how)
     this.#connecting = new AbortController()
     const { signal } = this.#connecting
     try {
-      const connection = await bind.connect({ label: this.label, signal, readOnly: readOnly ?? false })
+      const connection = await bind.connect({ label: this.label, signal, readOnly })
+      if (executionOptions !== undefined) connection.withOptions(executionOptions)
       return await Enlistment.begin(connection, { ...how, signal })
     } finally {
       this.#connecting = undefined

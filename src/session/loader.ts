@@ -115,7 +115,7 @@ export class SessionLoader implements QueryTarget {
     return this.#core.gate.run(label, async () => {
       await this.#core.autoflushNow(label, select.autoflush)
       const connection = await this.#core.connectionFor(select.model, label)
-      const { rows } = await connection.run(select.statement)
+      const { rows } = await connection.run(statementOf(select))
       return this.#instancesOf(select, connection, rows)
     })
   }
@@ -146,7 +146,7 @@ export class SessionLoader implements QueryTarget {
     const { connection, batches } = await core.gate.run(label, async () => {
       await core.autoflushNow(label, select.autoflush)
       const connection = await core.connectionFor(select.model, label)
-      return { connection, batches: connection.streamBatches(select.statement, batchSize) }
+      return { connection, batches: connection.streamBatches(statementOf(select), batchSize) }
     })
     const transaction = core.transaction
     try {
@@ -171,6 +171,10 @@ export class SessionLoader implements QueryTarget {
       if (!present.has(state) && !state.isModified && !unit.doomed.has(state)) unit.expunge(state)
     }
   }
+}
+
+function statementOf({ statement, executionOptions }: EntitySelect): Statement {
+  return executionOptions === undefined ? statement : { ...statement, executionOptions }
 }
 
 function warnOfNullKey(model: EntityModel): void {

@@ -21,18 +21,16 @@ export async function executeIn<Row>(
   options: ExecuteOptions,
 ): Promise<Result<Row>> {
   const bind = options.entity === undefined ? core.binds.forStatement() : core.binds.forModel(modelOf(options.entity))
-  const statement = withOptions(core, compileQuery(bind.dialect, query), options)
+  const statement = withOptions(compileQuery(bind.dialect, query), options)
   await core.autoflushNow('execute()', options.autoflush)
   const connection = await core.connectionOf(bind, 'execute()')
   if (!isSelect(query, statement)) core.transaction?.snapshot.noteWrite()
   return new Result<Row>(await connection.run(statement))
 }
 
-/** The options of the session, overridden by those of the call, travel with the statement to whoever listens for queries. */
-function withOptions(core: SessionCore, statement: Statement, { executionOptions }: ExecuteOptions): Statement {
-  const own = core.options.executionOptions
-  if (own === undefined && executionOptions === undefined) return statement
-  return { ...statement, executionOptions: { ...own, ...statement.executionOptions, ...executionOptions } }
+/** The options of the call travel with the statement, and win over those that the connection has from the session. */
+function withOptions(statement: Statement, { executionOptions }: ExecuteOptions): Statement {
+  return executionOptions === undefined ? statement : { ...statement, executionOptions }
 }
 
 /** Whether a statement only reads. What cannot be told counts as a write: rows loaded after it may be taken back by a rollback. */
@@ -54,7 +52,7 @@ export function runnerOf(core: SessionCore, bind: Bind): StatementRunner {
       core.gate.run('db query', async () => {
         const connection = await prepare('db query')
         if (!/^\s*select\b/i.test(statement.sql)) core.transaction?.snapshot.noteWrite()
-        return connection.run(withOptions(core, statement, {}))
+        return connection.run(statement)
       }),
     async *stream(statement: Statement, batchSize: number) {
       const batches = await core.gate.run('db stream', async () =>
