@@ -25,5 +25,10 @@ export interface QueryTarget {
   /** The same in batches through a cursor; a batch's unmodified instances are let go before the next one. */
   streamEntities(select: EntitySelect, batchSize: number, label: string): AsyncIterable<object>
   /** Autoflushes and runs a statement that gives plain rows: counts, existence, aggregates. */
-  runFor(model: EntityModel, statement: Statement, label: string, options?: { readonly autoflush?: boolean }): Promise<Outcome>
+  runFor(
+    model: EntityModel,
+    statement: Statement,
+    label: string,
+    options?: { readonly autoflush?: boolean },
+  ): Promise<Outcome>
 }
