@@ -64,9 +64,9 @@ export class StaticPool<R extends object> implements Pool<R>, Custodian<R> {
   }
 
   async acquire(options: AcquireOptions): Promise<Lease<R>> {
+    options.signal?.throwIfAborted()
     const lease = this.tryAcquire(options)
-    if (lease !== undefined && options.signal?.aborted !== true) return lease
-    await lease?.release()
+    if (lease !== undefined) return lease
     const stack = options.stack ?? callSite()
     const deadline = this.#deadlineFor(options)
     try {

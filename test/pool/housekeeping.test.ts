@@ -106,14 +106,18 @@ describe('a program', () => {
   it('can end while resources are idle or out, with every watch of the pool on', () => {
     const script = `
       import { createPool } from ${JSON.stringify(new URL('../../src/pool/index.ts', import.meta.url).href)}
+      let hangs = false
       const keeper = {
-        open: async () => ({}), reset: async () => {}, ping: async () => {},
+        open: () => (hangs ? new Promise(() => {}) : Promise.resolve({})), reset: async () => {}, ping: async () => {},
         close: () => new Promise(() => {}), destroy() {}, brokenBy: () => undefined,
       }
       const pool = createPool(keeper, { warnHeldFor: 60_000, recycle: 60_000, size: 1, maxOverflow: 1 })
       const leases = [await pool.acquire({ label: 'a' }), await pool.acquire({ label: 'b' })]
       globalThis.kept = leases[0]
       void leases[1].release()
+      hangs = true
+      const other = createPool(keeper, { timeout: 60_000 })
+      void other.acquire({ label: 'hangs', timeout: 100 }).catch(() => {})
       void pool.acquire({ label: 'c', timeout: 100 }).catch(() => {})
       console.log('done')
     `

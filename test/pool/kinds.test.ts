@@ -152,6 +152,38 @@ describe('the static pool', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('lets the next wait for an opening that its caller gave up', async () => {
+    const { pool, keeper } = makePool({ kind: 'static' })
+    keeper.holdsOpenings = true
+    keeper.obeysSignal = false
+    const caller = new AbortController()
+    const first = pool.acquire({ label: 'first', signal: caller.signal })
+    await settle()
+    caller.abort(new Error('enough'))
+    await expect(first).rejects.toThrow('enough')
+    const second = pool.acquire({ label: 'second' })
+    expect(await stateOf(second)).toBe('pending')
+    keeper.openings[0]?.resolve()
+    expect((await second).resource.id).toBe(1)
+    expect(keeper.opens).toBe(1)
+  })
+
+  it('is left without a holder by a caller who gives up after any number of turns', async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const { pool } = makePool({ kind: 'static' })
+      const caller = new AbortController()
+      const outcome = pool.acquire({ label: 'mine', signal: caller.signal }).then(
+        (lease) => lease.release(),
+        () => 'cancelled',
+      )
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      caller.abort(new Error('enough'))
+      await outcome
+      await settle()
+      expect(pool.holders()).toEqual([])
+    }
+  })
+
   it('asks the checkout listeners for every caller', async () => {
     const { pool } = makePool({ kind: 'static' })
     pool.events.on('checkout', ({ resource }) => {

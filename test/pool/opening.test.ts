@@ -73,6 +73,20 @@ describe('opening a resource', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('DISC-007 one that opened for a caller who had gone is pinged when it is handed out later', async () => {
+    const { pool, keeper } = makePool({ ...one, prePing: true })
+    keeper.holdsOpenings = true
+    keeper.obeysSignal = false
+    const caller = new AbortController()
+    const hanging = pool.acquire({ label: 'hanging', signal: caller.signal })
+    caller.abort(new Error('enough'))
+    await expect(hanging).rejects.toThrow('enough')
+    keeper.openings[0]?.resolve()
+    await settle()
+    await pool.acquire({ label: 'later' })
+    expect(keeper.made[0]?.log).toEqual(['ping'])
+  })
+
   it('one that opens after its caller has gone and the pool was disposed of is closed', async () => {
     const { pool, keeper } = makePool(one)
     keeper.holdsOpenings = true

@@ -82,6 +82,18 @@ describe('giving back', () => {
     expect((await pool.acquire({ label: 'second' })).resource.id).toBe(2)
   })
 
+  it('discards what broke while it was being made clean', async () => {
+    const { pool, keeper } = makePool(one)
+    const lease = await pool.acquire({ label: 'first' })
+    const { resource } = lease
+    pool.events.on('checkin', () => {
+      resource.brokenBy = new Error('cut meanwhile')
+    })
+    await lease.release()
+    expect(keeper.made[0]?.log).toEqual(['rollback', 'destroy'])
+    expect(pool.status()).toMatchObject({ idle: 0, checkedOut: 0 })
+  })
+
   it.each(['reset', 'checkin'] as const)('discards the resource when a %s listener throws', async (name) => {
     const { pool, keeper } = makePool(one)
     const events = recordEvents(pool)

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { PoolTimeoutError } from '../../src/errors.ts'
-import type { Lease } from '../../src/pool/index.ts'
+import { createPool, type Lease } from '../../src/pool/index.ts'
 import { setTracing } from '../../src/support/index.ts'
 import { stateOf } from '../support-unit/deferred.ts'
-import { settle } from '../support-unit/manual-clock.ts'
+import { ManualClock, settle } from '../support-unit/manual-clock.ts'
 import { makePool, take } from './make-pool.ts'
-import type { MemoryResource } from './memory-keeper.ts'
+import { MemoryKeeper, type MemoryResource } from './memory-keeper.ts'
 
 describe('waiting for a resource', () => {
   it('POOL-004 an exhausted pool makes callers wait, and none fails before its timeout', async () => {
@@ -25,6 +25,21 @@ describe('waiting for a resource', () => {
     expect(pool.status().waiting).toBe(1)
     await lease?.release()
     expect((await waiting[2])?.isValid).toBe(true)
+  })
+
+  it('POOL-004 sends nobody away early when a timer fires before its time, as those of Node may', async () => {
+    class HastyClock extends ManualClock {
+      override setTimeout(run: () => void, delay: number) {
+        return super.setTimeout(run, Math.max(1, delay - 2))
+      }
+    }
+    const clock = new HastyClock()
+    const pool = createPool(new MemoryKeeper(), { size: 1, maxOverflow: 0, timeout: 100 }, { clock })
+    await take(pool, 1)
+    const waiting = pool.acquire({ label: 'a' })
+    await clock.advance(99)
+    expect(await stateOf(waiting)).toBe('pending')
+    await Promise.all([clock.advance(1), expect(waiting).rejects.toThrow('within 100 ms')])
   })
 
   it('POOL-004 a timeout of 0 fails at once, and Infinity never', async () => {

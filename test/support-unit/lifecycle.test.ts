@@ -161,6 +161,20 @@ describe('a lifecycle', () => {
     expect(machine.state).toBe('closed')
   })
 
+  it('counts what a nested method with work of its own did as a move of the one around it', () => {
+    const machine = work.create()
+    const nested = () => machine.expecting('prepared', () => machine.run('prepare', () => {}))
+    expect(() => machine.run('finish', nested)).toThrow("finish() ended in the state 'prepared', but leads to 'closed'")
+    expect(machine.state).toBe('active')
+    const failing = () =>
+      machine.run('finish', () => {
+        nested()
+        throw new Error('boom')
+      })
+    expect(failing).toThrow('boom')
+    expect(machine.state).toBe('prepared')
+  })
+
   it('keeps where a nested method has led when the method around it fails later', async () => {
     const machine = work.create()
     const boom = new Error('boom')
