@@ -17,7 +17,7 @@ export class Prepared {
   /** Set while an iterator walks over its rows: running it again would end that walk. */
   isBusy = false
   readonly #database: SqliteDatabase
-  readonly #native: SqliteStatement
+  #native: SqliteStatement
   #mode: RowMode | undefined
   #names: readonly string[] = NO_NAMES
   #decoders: readonly ValueDecoder[] = []
@@ -39,20 +39,40 @@ export class Prepared {
   execute(statement: Statement, values: readonly SqliteValue[], version: SchemaVersion): Outcome {
     if (!this.#native.returnsRows) return this.#write(values)
     this.#setModeFor(statement)
-    const rows = this.shape(this.#native.all(values), statement, version)
+    let rows = this.#native.all(values)
+    if (statement.typed !== true) {
+      const now = version()
+      if (this.#isOutdated(now) && this.text.kind === 'read') rows = this.#native.all(values)
+      rows = this.#uniform(rows, statement, now)
+    }
     return { rows, rowCount: rows.length, columns: this.#columnNames() }
   }
 
   /** Begins a walk over the raw rows, which are then given to {@link shape} while they come. */
-  iterate(statement: Statement, values: readonly SqliteValue[]): Iterator<unknown> {
+  iterate(statement: Statement, values: readonly SqliteValue[], version: SchemaVersion): Iterator<unknown> {
+    if (statement.typed !== true && this.#isOutdated(version())) {
+      this.#native = this.#database.prepare(this.sql)
+      this.#mode = undefined
+    }
     this.#setModeFor(statement)
     return this.#native.iterate(values)
   }
 
   /** Makes of the rows that have just been read what the statement asks for. */
   shape(rows: unknown[], statement: Statement, version: SchemaVersion): unknown[] {
-    if (statement.typed === true || rows.length === 0) return rows
-    this.#learnDecoders(version())
+    return statement.typed === true || rows.length === 0 ? rows : this.#uniform(rows, statement, version())
+  }
+
+  /**
+   * The schema has changed since the statement ran last. SQLite prepares it anew by itself, but node:sqlite of Node 22 then
+   * reads the first rows in the width of the old ones.
+   */
+  #isOutdated(version: unknown): boolean {
+    return this.#decoders.length > 0 && version !== this.#decodersVersion
+  }
+
+  #uniform(rows: unknown[], statement: Statement, version: unknown): unknown[] {
+    this.#learnDecoders(version)
     const arrays = rows as unknown[][]
     for (const row of arrays) this.#decode(row)
     return statement.rows === 'array' ? arrays : this.#objects(arrays)

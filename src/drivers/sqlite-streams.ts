@@ -22,7 +22,7 @@ export class RowSource {
     this.#prepared = source.prepared
     this.#statement = source.statement
     this.#version = source.version
-    this.#rows = source.prepared.iterate(source.statement, source.values)
+    this.#rows = source.prepared.iterate(source.statement, source.values, source.version)
     this.#prepared.isBusy = true
     streams.add(this)
   }

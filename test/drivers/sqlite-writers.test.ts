@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { linkSync, symlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DriverConnection } from '../../src/drivers/driver.ts'
@@ -112,6 +112,23 @@ describe.each(SQLITE_DRIVERS)('writers of one file through $name', ({ open }) =>
     await patient.rollback()
     await log(second, 1)
     expect(await logged()).toEqual([1])
+  })
+
+  it('let go of the signal when they have had their turn', async () => {
+    const { signal } = new AbortController()
+    await first.begin({})
+    const waiting = second.begin({ signal })
+    await first.commit()
+    await waiting
+    await second.rollback()
+    const queue = new WriterQueue()
+    const turn = queue.tryEnter({ label: 'one' })
+    const next = queue.enter({ label: 'two' }, { limit: 1_000, signal, expired: () => new Error('late') })
+    expect([queue.waiting, getEventListeners(signal, 'abort').length]).toEqual([1, 1])
+    turn?.release()
+    turn?.release()
+    expect([(await next).owner.label, queue.holder?.owner.label, queue.waiting]).toEqual(['two', 'two', 0])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('are refused after the limit by an error that says who writes for how long', async () => {

@@ -239,6 +239,11 @@ describe.each(SQLITE_DRIVERS)('the driver $name', ({ name, open }) => {
         })
         await run(other, 'alter table items add column flag boolean default 1')
         expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
+        await run(other, 'alter table items add column last text')
+        const stream = connection.stream({ sql: 'select * from items where id = 1', parameters: [], name: 'all' }, 1)
+        expect((await stream.next()).value).toEqual([{ id: 1, name: 'a', amount: 0, flag: true, last: null }])
+        await stream.return?.()
+        await run(other, 'alter table items drop column last')
         await connection.begin({})
         await run(connection, 'alter table items drop column flag')
         expect((await query()).columns).toEqual(['id', 'name', 'amount'])
@@ -246,6 +251,17 @@ describe.each(SQLITE_DRIVERS)('the driver $name', ({ name, open }) => {
         expect((await query()).rows).toEqual([{ id: 1, name: 'a', amount: 0, flag: true }])
       },
     )
+
+    it('sees the table itself again when a temporary one of its name was rolled back', async () => {
+      const connection = await withItems()
+      const query = () => run(connection, 'select * from items', [], { name: 'all' })
+      await connection.begin({})
+      await run(connection, 'create temp table items (other text)')
+      await run(connection, "insert into temp.items values ('mine')")
+      expect((await query()).columns).toEqual(['other'])
+      await connection.rollback()
+      expect((await query()).columns).toEqual(['id', 'name', 'n'])
+    })
 
     it('answers a PRAGMA with what holds now, however often it is asked', async () => {
       const connection = await place.connect()
@@ -479,9 +495,10 @@ describe.each(SQLITE_DRIVERS)('the driver $name', ({ name, open }) => {
       await run(connection, 'pragma foreign_keys = off')
       await run(connection, 'pragma foreign_keys(0)')
       await run(connection, 'attach ? as other', [place.path('other.db')])
-      expect((await run(connection, 'select * from items')).rows).toEqual([{ other: 'mine' }])
+      const query = () => run(connection, 'select * from items order by rowid limit 1', [], { name: 'first' })
+      expect((await query()).rows).toEqual([{ other: 'mine' }])
       await connection.reset()
-      expect((await run(connection, 'select * from items limit 1')).rows).toEqual([{ id: 1, name: 'a', n: 0 }])
+      expect((await query()).rows).toEqual([{ id: 1, name: 'a', n: 0 }])
       expect(await rowsOf(connection, 'select count(*) from sqlite_temp_master')).toEqual([[0]])
       expect(await rowsOf(connection, 'pragma foreign_keys')).toEqual([[1]])
       expect((await rowsOf(connection, 'pragma database_list')).map((row) => row[1])).not.toContain('other')
