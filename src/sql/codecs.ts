@@ -45,12 +45,6 @@ function chain(first: KindCodec['encode'], second: KindCodec['encode']): (value:
   }
 }
 
-/** Booleans where the database keeps 0 and 1. */
-export const zeroOrOne: KindCodec = {
-  encode: (value: boolean) => (value ? 1 : 0),
-  decode: readBoolean,
-}
-
 /** True for 1, 1n, true, '1' and a set bit; false for the rest. */
 export function readBoolean(value: unknown): boolean {
   if (value === 1 || value === true) return true

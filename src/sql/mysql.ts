@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import { MysqlAdapter, MysqlQueryCompiler } from 'kysely'
 import type { ServerInfo } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
@@ -8,42 +7,30 @@ import {
   type CodecTable,
   codecsFrom,
   readBigint,
-  readBytes,
-  readDate,
-  readInteger,
+  readBoolean,
   readJson,
-  readMoment,
-  readReal,
-  scaledDecimal,
   scaleOf,
   uuidText,
   writeJson,
-  zeroOrOne,
 } from './codecs.ts'
 import type { Product } from './dialect.ts'
 import { classifyMysql } from './mysql-errors.ts'
-import { writeTimestamp } from './timestamps.ts'
 
-/** How MySQL and MariaDB keep values: timestamps as UTC in datetime(3), bigints sent as text because a parameter's number is a double. */
+/** How MySQL and MariaDB keep values. The driver reads and sends times in UTC, and integers as integers. */
 const CODECS: CodecTable = {
-  integer: { decode: readInteger },
-  bigint: { encode: String, decode: readBigint },
-  real: { decode: readReal },
-  decimal: scaledDecimal,
+  integer: asIs,
+  bigint: { decode: readBigint },
+  real: asIs,
+  decimal: asIs,
   text: asIs,
   varchar: asIs,
-  boolean: zeroOrOne,
-  timestamp: { encode: writeTimestamp, decode: readMoment },
-  date: { decode: readDate },
+  boolean: { decode: readBoolean },
+  timestamp: asIs,
+  date: asIs,
   json: { encode: writeJson, decode: readJson },
   uuid: uuidText,
-  bytes: { encode: asBuffer, decode: readBytes },
+  bytes: asIs,
   enumeration: asIs,
-}
-
-/** The same memory as a Buffer: the only form of bytes that the driver sends as bytes. */
-function asBuffer(value: Uint8Array): Buffer {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
 function ddlType(column: ColumnModel, model: EntityModel): string {
