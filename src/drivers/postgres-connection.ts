@@ -1,4 +1,4 @@
-import { ArgumentError, InvalidRequestError } from '../errors.ts'
+import { ArgumentError, InvalidRequestError, PendingRollbackError } from '../errors.ts'
 import type {
   BeginOptions,
   DriverConnection,
@@ -308,7 +308,7 @@ export class PostgresConnection implements DriverConnection {
   }
 
   #refuseAfterFailedBegin(error: unknown): never {
-    throw new InvalidRequestError('The transaction could not begin; it can only be rolled back.', { cause: error })
+    throw new PendingRollbackError('The transaction could not begin; it can only be rolled back.', { cause: error })
   }
 
   /** Ends a transaction whose BEGIN was never sent. */

@@ -74,7 +74,8 @@ function encodeElement(value: unknown, position: number): string {
   if (value === null) return 'NULL'
   if (Array.isArray(value)) return encodeArray(value, position)
   const encoded = encode(value, position)
-  return encoded instanceof Buffer ? `"\\\\x${encoded.toString('hex')}"` : quote(encoded ?? '')
+  if (encoded === null || typeof encoded === 'string') return quote(encoded ?? '')
+  return `"\\\\x${encoded.toString('hex')}"`
 }
 
 function quote(text: string): string {

@@ -7,8 +7,8 @@ const numbers: ReadonlyMap<number, FailureKind> = new Map(
     unique: [1022, 1062, 1169, 1586],
     'foreign key': [1216, 1217, 1451, 1452, 1557, 1761, 1762],
     'not null': [1048, 1263, 1364],
-    // 3819 MySQL, 4025 MariaDB, 1369 a view's CHECK OPTION
-    check: [1369, 3819, 4025],
+    // 3819 MySQL, 1369 a view's CHECK OPTION; MariaDB's 4025 is another error on MySQL
+    check: [1369, 3819],
     deadlock: [1213, 1614],
     // 1020 the record has changed (MariaDB's snapshot isolation), 3101 a conflict in group replication
     serialization: [1020, 3101],
@@ -69,13 +69,14 @@ export const classifyMysql: Classify = (error) => {
 }
 
 function readServerError(errno: number, error: ClientError): Classification {
+  const message = String(error.message ?? '')
+  if (errno === 4025 && message.startsWith('CONSTRAINT')) {
+    return { kind: 'check', databaseCode: 'ER_CONSTRAINT_FAILED', ...check(message) }
+  }
   const state = typeof error.sqlState === 'string' ? error.sqlState : ''
   const kind = numbers.get(errno) ?? classes[state.slice(0, 2)] ?? 'other'
-  return {
-    kind,
-    databaseCode: typeof error.code === 'string' ? error.code : String(errno),
-    ...readMessage(kind, String(error.message ?? '')),
-  }
+  const databaseCode = typeof error.code === 'string' ? error.code : String(errno)
+  return { kind, databaseCode, ...readMessage(kind, message) }
 }
 
 type Place = Pick<Classification, 'constraint' | 'table' | 'column'>
