@@ -3,6 +3,7 @@ import { getEventListeners, once } from 'node:events'
 import { linkSync, symlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DriverConnection } from '../../src/drivers/driver.ts'
+import { WriterQueue } from '../../src/drivers/sqlite-writer-queue.ts'
 import {
   InvalidRequestError,
   LockNotAvailableError,
