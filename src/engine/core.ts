@@ -15,6 +15,7 @@ import { type EventHub, warn } from '../support/index.ts'
 import { echoTo } from './echo.ts'
 import { type EngineEvents, ErrorContext, emitError } from './events.ts'
 import { type EngineOptions, poolOptionsOf } from './options.ts'
+import { SharedDriverConnection } from './shared-driver-connection.ts'
 import { translateError } from './translate.ts'
 import type { EngineUrl } from './url.ts'
 
@@ -36,6 +37,8 @@ export class EngineCore {
   /** As refined for the server that answered last; before the first connection, the product alone. */
   dialect: Dialect
   readonly #baseDialect: Dialect
+  /** Whether several holders have one connection at the same time. */
+  readonly #isShared: boolean
   readonly #connectArgs: Readonly<Record<string, unknown>>
   #pool: Pool<DriverConnection>
   /** Opened with the first connection; forgotten when that fails, and by {@link dispose}. */
@@ -48,6 +51,7 @@ export class EngineCore {
     this.#connectArgs = options.connectArgs ?? {}
     this.#baseDialect = createDialect(url.dialect, namingOf(options.naming ?? 'asWritten'))
     this.dialect = this.#baseDialect
+    this.#isShared = poolOptionsOf(options.pool).kind === 'static'
     const poolEvents = events as unknown as EventHub<PoolEvents<DriverConnection>>
     const setting = { events: poolEvents, resourceName: 'connection' }
     this.#pool = createPool(this.#keeper(), poolOptionsFor(url, options.pool), setting)
@@ -97,7 +101,7 @@ export class EngineCore {
       open: async (options: { readonly signal?: AbortSignal }) => {
         const connection = await (await this.#openDriver()).connect(options)
         this.dialect = this.#baseDialect.forServer(connection.server)
-        return connection
+        return this.#isShared ? new SharedDriverConnection(connection) : connection
       },
       reset,
       ping: (connection: DriverConnection) => this.#ping(connection),
@@ -161,16 +165,17 @@ function targetOf(url: EngineUrl, connectArgs: Readonly<Record<string, unknown>>
 
 /** A database that is one connection has a pool of exactly one, which is kept for as long as the engine. */
 function poolOptionsFor(url: EngineUrl, given: EngineOptions['pool']): PoolOptions {
-  const options = readPoolOptions(poolOptionsOf(given), 'createEngine() pool')
-  if (!url.singleConnection) return options
+  const asked = poolOptionsOf(given)
+  const options = readPoolOptions(asked, 'createEngine() pool')
+  if (!url.singleConnection) return asked
   if (options.kind === 'null') {
     throw new ArgumentError(
       `createEngine() pool: the database '${url}' lives in its one connection, which the kind 'null' would close after every use. ` +
         "Leave the pool's kind out, or use 'static'",
     )
   }
-  if (options.kind !== 'queue') return options
-  const { size, maxOverflow } = poolOptionsOf(given)
+  if (options.kind !== 'queue') return asked
+  const { size, maxOverflow } = asked
   if ((size ?? 1) !== 1 || (maxOverflow ?? 0) !== 0) {
     const code = 'HEDDLE_SINGLE_CONNECTION'
     warn(code, `The database '${url}' is one connection: size and maxOverflow have no effect, holders take turns`)
