@@ -1,7 +1,16 @@
 import { type RawBuilder, sql } from 'kysely'
 import { compileShape, type StatementShape } from './compile.ts'
 import { chunksOf } from './rows.ts'
-import { allOf, arrayParameters, arraysOf, columnOf, statementOf, tableOf, transpose } from './statement-parts.ts'
+import {
+  allOf,
+  arraysOf,
+  columnOf,
+  statementOf,
+  tableOf,
+  transpose,
+  unnested,
+  unnestedNames,
+} from './statement-parts.ts'
 import { areNull, unmatched, valuesOf, type Write, writeKey } from './write-parts.ts'
 
 const ROWS_AT_ONCE = 5_000
@@ -28,8 +37,8 @@ function arrayShape(write: Write): StatementShape {
   const { context, model, set, compared } = write
   const { dialect } = context
   const columns = [...set, ...compared]
-  const names = columns.map((_, index) => sql.id(`c${index}`))
-  const source = sql`unnest(${arrayParameters(dialect, columns)}) with ordinality as v(${sql.join([...names, sql.id('n')])})`
+  const names = unnestedNames(columns)
+  const source = unnested(dialect, columns)
   const found = allOf([
     ...compared.map((column, index) => sql`${columnOf(dialect, column, 't')} = v.${names[set.length + index]}`),
     ...areNull(dialect, write, 't'),

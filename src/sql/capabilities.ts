@@ -2,8 +2,8 @@ import type { ServerInfo } from '../drivers/index.ts'
 import type { Capabilities } from './dialect.ts'
 
 /**
- * What each database can do, side by side. For MySQL the line states what every supported server can (8.0 and MariaDB 10.6 on);
- * {@link refineMysql} adds what the server at hand can beyond it.
+ * What each database can do, side by side. For MySQL the line states what every supported server can (8.0 and MariaDB
+ * 10.6 on); {@link refineMysql} adds what the server at hand can beyond it.
  */
 export const CAPABILITIES: Readonly<Record<'sqlite' | 'postgres' | 'mysql', Capabilities>> = Object.freeze({
   sqlite: Object.freeze({

@@ -22,12 +22,12 @@ const UPDATES_AT_ONCE = 512
 const DELETES_AT_ONCE = 1_024
 
 /**
- * Updates many rows by `update … set c = case key when … then … end where key in (…)`, filled up to a power of two with the last row
- * again, so that a few texts serve all numbers.
+ * Updates many rows by `update … set c = case key when … then … end where key in (…)`, filled up to a power of two with
+ * the last row again, so that a few texts serve all numbers.
  *
- * The server tells only how many rows were matched. Where the values by which rows are found stay as they are, that is enough: when some
- * are missing, one select of what is there names them. Where they change (a version), nothing could be found afterwards, so
- * the rows are locked and read first.
+ * The server tells only how many rows were matched. Where the values by which rows are found stay as they are, that is
+ * enough: when some are missing, one select of what is there names them. Where they change (a version), nothing could
+ * be found afterwards, so the rows are locked and read first.
  */
 export async function updateByCase(write: Write): Promise<readonly number[]> {
   const perRow = write.set.length * (identifying(write).length + 1) + write.compared.length
@@ -41,8 +41,8 @@ export async function updateByCase(write: Write): Promise<readonly number[]> {
 }
 
 /**
- * Deletes many rows by `delete … where key in (…)`. Where the server can return what it deleted, that names the missing ones;
- * elsewhere the rows are locked and read first.
+ * Deletes many rows by `delete … where key in (…)`. Where the server can return what it deleted, that names the missing
+ * ones; elsewhere the rows are locked and read first.
  */
 export async function deleteByList(write: Write): Promise<readonly number[]> {
   const missing: number[] = []
@@ -66,7 +66,8 @@ async function updateAll(write: Write, rows: readonly SentChange[]): Promise<rea
   const matched = await runUpdate(write, rows)
   if (matched === rows.length) return []
   const missing = await absentRows(write, rows)
-  // Somebody put a missing row there in between: which one it was cannot be told any more, so none is claimed to be written.
+  // Somebody put a missing row there in between: which one it was cannot be told any more, so none is claimed to be
+  // written.
   return missing.length >= rows.length - matched ? missing : rows.map((_, index) => index)
 }
 
@@ -146,7 +147,10 @@ async function deleteFound(write: Write, rows: readonly SentChange[]): Promise<r
 
 // ------------------------------------------------------------------------------------------------ finding
 
-/** Locks the rows that are there and gives the indexes of those that are not. Reads what is committed now, as the writes do. */
+/**
+ * Locks the rows that are there and gives the indexes of those that are not. Reads what is committed now, as the writes
+ * do.
+ */
 async function absentRows(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
   const { runner, context, model, compared } = write
   const size = paddedSize(rows.length)

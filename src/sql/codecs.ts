@@ -13,7 +13,8 @@ export type CodecTable = Readonly<Record<ColumnKind, KindCodec | ((type: ColumnT
 export const asIs: KindCodec = Object.freeze({})
 
 /**
- * The codec of a column type from a dialect's table, with the type's own conversion around it; kept for as long as the type lives.
+ * The codec of a column type from a dialect's table, with the type's own conversion around it; kept for as long as the
+ * type lives.
  */
 export function codecsFrom(table: CodecTable): (type: ColumnType) => Codec {
   const known = new WeakMap<ColumnType, Codec>()
@@ -111,7 +112,10 @@ export function scaleOf(type: ColumnType): number | undefined {
   return type.scale ?? (type.precision === undefined ? undefined : 0)
 }
 
-/** Decimals where they are kept as text: without leading zeros and with all fraction digits, so that equal amounts are equal text. */
+/**
+ * Decimals where they are kept as text: without leading zeros and with all fraction digits, so that equal amounts are
+ * equal text.
+ */
 export function decimalText(type: ColumnType): KindCodec {
   const scale = scaleOf(type) ?? 0
   return {

@@ -38,10 +38,11 @@ export function compileSource(dialect: Dialect, source: OperationNodeSource): Co
 }
 
 /**
- * The SQL of whatever a user hands over to be executed: Kysely's `sql` templates (no Kysely instance is needed), its query and schema
- * builders, and compiled queries, which are taken as they are.
+ * The SQL of whatever a user hands over to be executed: Kysely's `sql` templates (no Kysely instance is needed), its
+ * query and schema builders, and compiled queries, which are taken as they are.
  *
- * @throws ArgumentError for anything else: a plain string (write `sql.raw(text)`), a fragment that is no statement, a value undefined
+ * @throws ArgumentError for anything else: a plain string (write `sql.raw(text)`), a fragment that is no statement, a
+ * value undefined
  * @example
  * compileQuery(dialect, sql`select ${1} as one`) // { sql: 'select ? as one', parameters: [1] }
  */
@@ -59,7 +60,8 @@ const FRAGMENTS =
 function compileAny(dialect: Dialect, executable: unknown): CompiledSql {
   if (typeof executable === 'string') {
     throw new ArgumentError(
-      'A plain string was given to be executed: write sql`…` with the values inside it, or sql.raw(text) for text of your own',
+      'A plain string was given to be executed: write sql`…` with the values inside it, or sql.raw(text) for ' +
+        'text of your own',
     )
   }
   if (isCompiledQuery(executable)) return { sql: executable.sql, parameters: executable.parameters }
@@ -104,8 +106,8 @@ export function arrange(shape: StatementShape, values: readonly unknown[]): read
 }
 
 /**
- * A short name for a text, to keep it prepared under. It is a hash, so a text has the same name in every process, and two texts never
- * share one on a connection that a proxy hands from one process to another.
+ * A short name for a text, to keep it prepared under. It is a hash, so a text has the same name in every process, and
+ * two texts never share one on a connection that a proxy hands from one process to another.
  */
 export function statementName(sql: string): string {
   return `heddle_${createHash('sha256').update(sql).digest('hex').slice(0, 24)}`

@@ -47,8 +47,9 @@ const ADVICE: Partial<Readonly<Record<FailureKind, string>>> = {
 }
 
 /**
- * A driver's error as one of heddle's, with the original as its cause. An error of heddle passes through as it is. The message says
- * what was attempted and what the database said, and never holds values of the statement: those are in `parameters`.
+ * A driver's error as one of heddle's, with the original as its cause. An error of heddle passes through as it is. The
+ * message says what was attempted and what the database said, and never holds values of the statement: those are in
+ * `parameters`.
  *
  * @param statement what was sent; undefined when it was no statement (connecting, COMMIT)
  * @param attempted what the caller was doing, as the beginning of a sentence: 'Inserting 3 rows into users'

@@ -87,8 +87,8 @@ export interface Dialect {
   /** The column type's name in DDL. */
   ddlType(column: ColumnModel, model: EntityModel): string
   /**
-   * The same dialect with what this very server can do; the same object for the same product, version and step between generated
-   * keys, so that compiled statements are shared by all connections of an engine.
+   * The same dialect with what this very server can do; the same object for the same product, version and step between
+   * generated keys, so that compiled statements are shared by all connections of an engine.
    */
   forServer(server: ServerInfo): Dialect
 }

@@ -9,8 +9,8 @@ import type { Runner } from './statement-parts.ts'
 const PER_STATEMENT = 100
 
 /**
- * Those of the entities whose tables are there, in the schema that an unqualified name means on this connection or in the entity's own.
- * One statement for a hundred tables.
+ * Those of the entities whose tables are there, in the schema that an unqualified name means on this connection or in
+ * the entity's own. One statement for a hundred tables.
  *
  * @example
  * createStatements(dialect, models, { existing: await existingTables(dialect, connection, models) })

@@ -37,7 +37,8 @@ class ImmediateValues extends OperationNodeTransformer {
       return value as string | number | bigint | boolean | null
     }
     throw new ArgumentError(
-      `A check or a default of a table holds a ${typeof value}, which cannot be written into a schema: use text, numbers, booleans, dates`,
+      `A check or a default of a table holds a ${typeof value}, which cannot be written into a schema: ` +
+        'use text, numbers, booleans or dates',
     )
   }
 }

@@ -3,16 +3,17 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import { keyText, type Row, rowDecoder, type StatementContext } from './statement-parts.ts'
 
 /**
- * How the rows that an INSERT of many rows returns find the rows that were sent. RETURNING promises no order, so each way rests on
- * something that the database does promise:
+ * How the rows that an INSERT of many rows returns find the rows that were sent. RETURNING promises no order, so each
+ * way rests on something that the database does promise:
  *
- * - `serial`: the database numbers the rows itself, in their order. PostgreSQL evaluates an `INSERT … SELECT … ORDER BY` row by row in
- *   that order, drawing from the sequence as it goes; MySQL and MariaDB number the lists of VALUES from first to last. So the smallest
- *   key belongs to the first row: the returned keys are sorted, and given out in turn. Keys that others draw meanwhile leave
- *   gaps and change nothing. (A sequence that counts down, or starts over, would break this; heddle makes none.)
+ * - `serial`: the database numbers the rows itself, in their order. PostgreSQL evaluates an `INSERT … SELECT … ORDER
+ *   BY` row by row in that order, drawing from the sequence as it goes; MySQL and MariaDB number the lists of VALUES
+ *   from first to last. So the smallest key belongs to the first row: the returned keys are sorted, and given out in
+ *   turn. Keys that others draw meanwhile leave gaps and change nothing. (A sequence that counts down, or starts over,
+ *   would break this; heddle makes none.)
  * - `key`: the rows were sent with their keys, and are found again by them.
- * - `position`: the database makes keys in another way (a random UUID). Then nothing ties a returned row to one sent, so rows are sent one
- *   by one, and the answers come in the order of the statements.
+ * - `position`: the database makes keys in another way (a random UUID). Then nothing ties a returned row to one sent,
+ *   so rows are sent one by one, and the answers come in the order of the statements.
  */
 export type Match = 'serial' | 'key' | 'position'
 
@@ -76,6 +77,7 @@ export function keyTextOf(model: EntityModel, columns: readonly ColumnModel[], r
 
 function lostRows({ model }: Returned, sent: number, found: number): FlushError {
   return new FlushError(
-    `${sent} rows were inserted into ${model.name} and ${found} of them were found again: a trigger discards rows or changes their keys`,
+    `${sent} rows were inserted into ${model.name} and ${found} of them were found again: ` +
+      'a trigger discards rows or changes their keys',
   )
 }

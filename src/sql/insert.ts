@@ -8,7 +8,6 @@ import { type Match, matchOf, returnedRows } from './insert-matching.ts'
 import { readBack } from './read-back.ts'
 import { ALONE, chunksOf, largestSize, runsOf } from './rows.ts'
 import {
-  arrayParameters,
   arraysOf,
   columnList,
   columnsKey,
@@ -23,6 +22,8 @@ import {
   statementOf,
   tableOf,
   transpose,
+  unnested,
+  unnestedNames,
 } from './statement-parts.ts'
 
 /** Rows in one statement: beyond this nothing is gained. */
@@ -43,8 +44,8 @@ interface Insertion {
 }
 
 /**
- * Inserts rows in their order and gives the values of `returning` of each, in the same order. Rows travel together as far as the
- * database has a way to tell which returned row belongs to which: see `insert-matching.ts`.
+ * Inserts rows in their order and gives the values of `returning` of each, in the same order. Rows travel together as
+ * far as the database has a way to tell which returned row belongs to which: see `insert-matching.ts`.
  *
  * @throws FlushError when a key is made by the database in a way that it does not tell
  */
@@ -200,13 +201,10 @@ async function insertByArrays(insertion: Insertion, rows: readonly Row[]): Promi
 function arrayShape({ context, model, columns, fetched }: Insertion): StatementShape {
   return context.shape(model, `insert many ${columnsKey(columns)} returning ${columnsKey(fetched)}`, () => {
     const { dialect } = context
-    const names = columns.map((_, index) => sql.id(`c${index}`))
-    const rows = sql`unnest(${arrayParameters(dialect, columns)}) with ordinality as v(${sql.join([...names, sql.id('n')])})`
-    const ordered = sql`select ${sql.join(names.map((name) => sql`v.${name}`))} from ${rows} order by v.n`
-    return compileShape(
-      dialect,
-      sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)}) ${ordered}${returningClause(dialect, fetched)}`,
-    )
+    const values = sql.join(unnestedNames(columns).map((name) => sql`v.${name}`))
+    const ordered = sql`select ${values} from ${unnested(dialect, columns)} order by v.n`
+    const into = sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)})`
+    return compileShape(dialect, sql`${into} ${ordered}${returningClause(dialect, fetched)}`)
   })
 }
 
@@ -221,7 +219,9 @@ interface ValuesText {
   readonly names: Map<number, string>
 }
 
-/** `insert … values (…), (…)`. Full statements and small powers of two are kept prepared, other lengths are sent once. */
+/**
+ * `insert … values (…), (…)`. Full statements and small powers of two are kept prepared, other lengths are sent once.
+ */
 async function insertByValues(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
   const { context, runner, columns, encode, returning } = insertion
   const { capabilities } = context.dialect
@@ -255,7 +255,8 @@ function valuesStatement(
 function valuesText({ context, model, columns }: Insertion, answers: readonly ColumnModel[]): ValuesText {
   return context.shape(model, `insert values ${columnsKey(columns)} returning ${columnsKey(answers)}`, () => {
     const { dialect } = context
-    const source = sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)}) values ${new Slot(0)}${returningClause(dialect, answers)}`
+    const into = sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)})`
+    const source = sql`${into} values ${new Slot(0)}${returningClause(dialect, answers)}`
     const compiled = compileSource(dialect, source).sql
     const at = compiled.indexOf(') values ?') + ') values '.length
     const list = `(${columns.map(() => '?').join(', ')})`

@@ -3,11 +3,12 @@ import { ArgumentError } from '../errors.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
 
 /**
- * The end of a select that locks its rows, ` for update …`, as far as the database has such a thing. A database that has no row locks
- * because its writers run one after another needs none, and gets none; where a weaker lock is missing the next stronger one is taken.
+ * The end of a select that locks its rows, ` for update …`, as far as the database has such a thing. A database that
+ * has no row locks because its writers run one after another needs none, and gets none; where a weaker lock is missing
+ * the next stronger one is taken.
  *
- * @throws ArgumentError for nowait, skipLocked or of on a server that has row locks but not that: leaving it out would wait for, or lock,
- * what the caller said it must not; also for nowait together with skipLocked
+ * @throws ArgumentError for nowait, skipLocked or of on a server that has row locks but not that: leaving it out would
+ * wait for, or lock, what the caller said it must not; also for nowait together with skipLocked
  */
 export function lockClause(dialect: Dialect, lock: LockOptions | undefined): RawBuilder<unknown> {
   if (lock === undefined || !dialect.capabilities.rowLocks) return sql``

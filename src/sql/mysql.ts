@@ -61,7 +61,9 @@ function ddlType(column: ColumnModel, model: EntityModel): string {
   }
 }
 
-/** Text without a limit cannot be part of a key, of an index or of a foreign key, nor have a default on every server. */
+/**
+ * Text without a limit cannot be part of a key, of an index or of a foreign key, nor have a default on every server.
+ */
 function needsLength(column: ColumnModel, model: EntityModel): boolean {
   const isKey = column.primaryKey || column.unique || column.references !== undefined
   return (
@@ -72,15 +74,19 @@ function needsLength(column: ColumnModel, model: EntityModel): boolean {
 }
 
 /**
- * Strings compare byte by byte and a trailing space counts, as on the other databases. MariaDB and MySQL have different names for
- * that; the one that both know (used before the first connection has told the server) ignores trailing spaces.
+ * Strings compare byte by byte and a trailing space counts, as on the other databases. MariaDB and MySQL have different
+ * names for that; the one that both know (used before the first connection has told the server) ignores trailing
+ * spaces.
  */
 function collation(server: ServerInfo | undefined): string {
   if (server?.product === 'mariadb') return 'utf8mb4_nopad_bin'
   return server !== undefined && isAtLeast(server.version, 8, 0, 17) ? 'utf8mb4_0900_bin' : 'utf8mb4_bin'
 }
 
-/** MySQL and MariaDB. Text without a length becomes varchar(255) where it is a key, unique, indexed, a reference, or has a default. */
+/**
+ * MySQL and MariaDB. Text without a length becomes varchar(255) where it is a key, unique, indexed, a reference, or has
+ * a default.
+ */
 export const MYSQL: Product = Object.freeze({
   name: 'mysql',
   adapter: new MysqlAdapter(),

@@ -6,8 +6,8 @@ import type { Product } from './dialect.ts'
 import { classifyPostgres } from './postgres-errors.ts'
 
 /**
- * Both drivers read typed values by the server's types, so nearly nothing is left to do. JSON is sent as text: a string or an array
- * would otherwise travel as text or as an array of PostgreSQL.
+ * Both drivers read typed values by the server's types, so nearly nothing is left to do. JSON is sent as text: a string
+ * or an array would otherwise travel as text or as an array of PostgreSQL.
  */
 const CODECS: CodecTable = {
   integer: asIs,
@@ -26,8 +26,8 @@ const CODECS: CodecTable = {
 }
 
 /**
- * The types that values travel as in array parameters. All have an assignment cast to what heddle creates, and integers to the wider
- * or narrower type of an existing table; a key that is compared keeps its index.
+ * The types that values travel as in array parameters. All have an assignment cast to what heddle creates, and integers
+ * to the wider or narrower type of an existing table; a key that is compared keeps its index.
  */
 const ELEMENTS: Readonly<Record<ColumnKind, string>> = {
   integer: 'int8',
@@ -68,8 +68,8 @@ function ddlType(column: ColumnModel): string {
 }
 
 /**
- * PostgreSQL, and PGlite, which is it. `integer()` is its 32-bit integer, as everywhere in SQL: sums of it are integers too, and keys
- * match those of other tools; `bigint()` is for what may grow beyond.
+ * PostgreSQL, and PGlite, which is it. `integer()` is its 32-bit integer, as everywhere in SQL: sums of it are integers
+ * too, and keys match those of other tools; `bigint()` is for what may grow beyond.
  */
 export const POSTGRES: Product = Object.freeze({
   name: 'postgres',

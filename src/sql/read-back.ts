@@ -6,8 +6,8 @@ import { selectByKeys } from './select.ts'
 import { arraysOf, type Row, type Runner, rowDecoder } from './statement-parts.ts'
 
 /**
- * The values of `returning` for rows just inserted on a database without RETURNING: keys from what was sent or from what the driver
- * told, and everything else by a select of those keys.
+ * The values of `returning` for rows just inserted on a database without RETURNING: keys from what was sent or from
+ * what the driver told, and everything else by a select of those keys.
  *
  * @param insertIdOf the generated key of the row at an index, where there is one
  * @throws FlushError when the database made a key that it does not tell
@@ -51,8 +51,8 @@ function generatedKey(returned: Returned, insertId: number | bigint | undefined)
 
 function untoldKey({ model }: Returned, column: ColumnModel | undefined): FlushError {
   return new FlushError(
-    `The key ${model.name}.${column?.property ?? ''} is made by an expression of the database, which does not tell it back: ` +
-      'give the column a default() in the program instead, or use a server with INSERT … RETURNING',
+    `The key ${model.name}.${column?.property ?? ''} is made by an expression of the database, which does not tell ` +
+      'it back: give the column a default() in the program instead, or use a server with INSERT … RETURNING',
   )
 }
 

@@ -52,7 +52,10 @@ function weightOf(values: readonly unknown[]): number {
   return weight
 }
 
-/** The smallest power of two that is not below the count: statements are made for those sizes only, so that there are few of them. */
+/**
+ * The smallest power of two that is not below the count: statements are made for those sizes only, so that there are
+ * few of them.
+ */
 export function paddedSize(count: number): number {
   let size = 1
   while (size < count) size *= 2

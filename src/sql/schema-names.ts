@@ -28,8 +28,8 @@ export function indexName(dialect: Dialect, model: EntityModel, index: IndexMode
 }
 
 /**
- * The name of a constraint, the same on every database: PostgreSQL's own pattern, `table_column_key`. A name that would be too long ends
- * in a hash of the whole.
+ * The name of a constraint, the same on every database: PostgreSQL's own pattern, `table_column_key`. A name that would
+ * be too long ends in a hash of the whole.
  */
 export function constraintName(
   dialect: Dialect,

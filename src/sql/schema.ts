@@ -32,12 +32,12 @@ export interface SchemaOptions {
 }
 
 /**
- * The statements that make the tables of the entities, parents first, each with its keys, checks, foreign keys and indexes; every one of
- * them leaves alone what exists already. Foreign keys of a cycle are added at the end where the database can add one, which
- * it refuses to do twice: give `existing` when some of the tables may be there.
+ * The statements that make the tables of the entities, parents first, each with its keys, checks, foreign keys and
+ * indexes; every one of them leaves alone what exists already. Foreign keys of a cycle are added at the end where the
+ * database can add one, which it refuses to do twice: give `existing` when some of the tables may be there.
  *
- * Checks and server defaults are raw SQL, so they are written with the names in the database, not with property names. Schemas
- * (PostgreSQL) and databases (MySQL) that tables are put into must exist.
+ * Checks and server defaults are raw SQL, so they are written with the names in the database, not with property names.
+ * Schemas (PostgreSQL) and databases (MySQL) that tables are put into must exist.
  *
  * @throws MappingError when a reference names a table that is not among those of the entities, and as `foreignKeyGraph`
  * @example
@@ -68,8 +68,8 @@ export function createStatements(
 }
 
 /**
- * The statements that drop the tables of the entities, children first; a table that is not there is no error. Run them in one
- * transaction: SQLite drops tables that refer to one another in a cycle only there.
+ * The statements that drop the tables of the entities, children first; a table that is not there is no error. Run them
+ * in one transaction: SQLite drops tables that refer to one another in a cycle only there.
  *
  * @throws MappingError as `foreignKeyGraph`
  */

@@ -52,7 +52,8 @@ export function selectByKey(
 }
 
 /**
- * Compiles a select of rows by a list of keys. Each row holds `columns` in order, then the key columns that are not among them.
+ * Compiles a select of rows by a list of keys. Each row holds `columns` in order, then the key columns that are not
+ * among them.
  */
 export function selectByKeys(
   context: StatementContext,

@@ -26,8 +26,9 @@ import { classifySqlite } from './sqlite-errors.ts'
 const EXACT_DIGITS = 15
 
 /**
- * How SQLite keeps values. A statement that reads a `bigint()` column reads every integer as bigint (the driver cannot tell columns
- * apart), hence the tolerant integers. JSON and timestamps are declared as JSON and DATETIME for the eyes of raw queries.
+ * How SQLite keeps values. A statement that reads a `bigint()` column reads every integer as bigint (the driver cannot
+ * tell columns apart), hence the tolerant integers. JSON and timestamps are declared as JSON and DATETIME for the eyes
+ * of raw queries.
  */
 const CODECS: CodecTable = {
   integer: { decode: readInteger },
@@ -71,7 +72,10 @@ function ddlType(column: ColumnModel): string {
   }
 }
 
-/** SQLite, through whichever of its drivers. Generated keys are AUTOINCREMENT: the key of a deleted row is never given again. */
+/**
+ * SQLite, through whichever of its drivers. Generated keys are AUTOINCREMENT: the key of a deleted row is never given
+ * again.
+ */
 export const SQLITE: Product = Object.freeze({
   name: 'sqlite',
   adapter: new SqliteAdapter(),

@@ -81,12 +81,26 @@ export function tuple(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown
 }
 
 /** `$1::int8[], $2::text[]`: array parameters for columns, from one slot on. Only where keys travel as arrays. */
-export function arrayParameters(dialect: Dialect, columns: readonly ColumnModel[], from = 0): RawBuilder<unknown> {
+function arrayParameters(dialect: Dialect, columns: readonly ColumnModel[], from = 0): RawBuilder<unknown> {
   const casts = columns.map((column, index) => {
     const element = dialect.product.arrayElement?.(column.type) ?? 'text'
     return sql`${new Slot(from + index)}::${sql.raw(element)}[]`
   })
   return sql.join(casts)
+}
+
+/**
+ * Array parameters as rows: `unnest($1::…, …) with ordinality as v(c0, c1, n)`, where n counts from 1. Only where keys
+ * travel as arrays.
+ */
+export function unnested(dialect: Dialect, columns: readonly ColumnModel[]): RawBuilder<unknown> {
+  const names = sql.join([...unnestedNames(columns), sql.id('n')])
+  return sql`unnest(${arrayParameters(dialect, columns)}) with ordinality as v(${names})`
+}
+
+/** The columns of {@link unnested}, without the position. */
+export function unnestedNames(columns: readonly ColumnModel[]): RawBuilder<unknown>[] {
+  return columns.map((_, index) => sql.id(`c${index}`))
 }
 
 // ------------------------------------------------------------------------------------------------ values

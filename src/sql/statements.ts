@@ -7,8 +7,8 @@ import { deleteRows, updateRows } from './write.ts'
 import type { Change } from './write-parts.ts'
 
 /**
- * The statements that heddle itself issues: rows by key, and the batches of a flush. Each is compiled once for each entity and shape, and
- * has a name under which connections keep it prepared. Values are the program's on both sides.
+ * The statements that heddle itself issues: rows by key, and the batches of a flush. Each is compiled once for each
+ * entity and shape, and has a name under which connections keep it prepared. Values are the program's on both sides.
  *
  * A value of a row may be an expression (`` sql`visits + 1` ``): its row then travels alone, at its place in the order.
  */
@@ -20,13 +20,14 @@ export interface Statements {
    */
   selectByKey(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKey
   /**
-   * Selects of many rows by their keys, as few statements as can be. A row holds `columns` in order, then the columns of the key that are
-   * not among them. Rows come in any order, once each; keys without a row give none.
+   * Selects of many rows by their keys, as few statements as can be. A row holds `columns` in order, then the columns
+   * of the key that are not among them. Rows come in any order, once each; keys without a row give none.
    */
   selectByKeys(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKeys
   /**
-   * Inserts rows with values for `columns`, in order. Gives the values of `returning` for each, in the order of the rows (empty rows where
-   * nothing is returned); generated keys belong to their row by a rule that the database guarantees.
+   * Inserts rows with values for `columns`, in order. Gives the values of `returning` for each, in the order of the
+   * rows (empty rows where nothing is returned); generated keys belong to their row by a rule that the database
+   * guarantees.
    *
    * @throws FlushError when the database makes a key that it does not tell, or discards a row
    */
@@ -38,7 +39,8 @@ export interface Statements {
     rows: readonly Row[],
   ): Promise<readonly Row[]>
   /**
-   * Updates rows; a match value may be null. Gives the indexes of the rows whose match found no row. Run it in a transaction.
+   * Updates rows; a match value may be null. Gives the indexes of the rows whose match found no row. Run it in a
+   * transaction.
    *
    * @throws ArgumentError when there is nothing to set or to match
    */

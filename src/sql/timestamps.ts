@@ -5,8 +5,8 @@ const WIDE_TIMESTAMP =
   /^(\d{4,6})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?( BC)?$/
 
 /**
- * Reads a timestamp as the databases write it: `YYYY-MM-DD HH:MM:SS` with or without a fraction of any length and an offset; without
- * an offset it is UTC. The engine's own parser is three times slower and reads such text as local time.
+ * Reads a timestamp as the databases write it: `YYYY-MM-DD HH:MM:SS` with or without a fraction of any length and an
+ * offset; without an offset it is UTC. The engine's own parser is three times slower and reads such text as local time.
  *
  * @throws DataError when the text is of another form
  */

@@ -19,8 +19,8 @@ import { type Change, matching, runForEach, runWrites, valuesOf, type Write, wri
 /**
  * Updates rows and gives the indexes of those whose match found no row, in ascending order.
  *
- * Rows travel together where their order cannot matter. Where a column of the key or of a unique constraint is set, it can (2 becomes 3
- * before 1 becomes 2), so those go one by one in the given order, as one batch.
+ * Rows travel together where their order cannot matter. Where a column of the key or of a unique constraint is set, it
+ * can (2 becomes 3 before 1 becomes 2), so those go one by one in the given order, as one batch.
  *
  * @throws ArgumentError when there is no column to set or to match
  */

@@ -127,8 +127,8 @@ function decoded(dialect: Dialect, wanted: ReturnType<typeof columns>, row: Row)
 }
 
 /**
- * Makes a place speak to its server as if it were MySQL 8, which has no RETURNING at all: what MariaDB shares with it is tested
- * on whichever of the two there is.
+ * Makes a place speak to its server as if it were MySQL 8, which has no RETURNING at all: what MariaDB shares with it
+ * is tested on whichever of the two there is.
  */
 export function withoutReturning(place: Place): void {
   beforeAll(() => {
