@@ -77,8 +77,7 @@ export class Engine implements AsyncDisposable {
     checkConnectOptions(options, 'engine.connect()')
     const { label = 'connection', signal, timeout, isolation, readOnly } = options
     signal?.throwIfAborted()
-    const own = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
-    const merged = mergeExecutionOptions(this.#options, own, 'engine.connect()')
+    const merged = this.#optionsWith(isolation, readOnly)
     const core = merged.readOnly === true ? this.#nextReplica() : this.#parts.primary
     const lease = core.pool.tryAcquire({ label }) ?? (await core.acquire({ label, signal, timeout }))
     return new Connection(core, lease, label, merged)
@@ -150,6 +149,15 @@ export class Engine implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
+  }
+
+  #optionsWith(isolation: ConnectOptions['isolation'], readOnly: boolean | undefined): ExecutionOptions {
+    if (isolation === undefined && readOnly === undefined) return this.#options
+    return Object.freeze({
+      ...this.#options,
+      ...(isolation !== undefined && { isolation }),
+      ...(readOnly !== undefined && { readOnly }),
+    })
   }
 
   #nextReplica(): EngineCore {

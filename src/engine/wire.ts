@@ -33,7 +33,8 @@ export class Wire {
   constructor(lease: Lease<DriverConnection>, dialect: Dialect, owner: WireOwner) {
     this.lease = lease
     this.driver = lease.resource
-    this.dialect = dialect.forServer(lease.resource.server)
+    const { server } = this.driver
+    this.dialect = dialect.server === server ? dialect : dialect.forServer(server)
     this.#owner = owner
     this.#events = owner.events
   }

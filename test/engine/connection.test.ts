@@ -22,19 +22,20 @@ const ids = async (source: Engine | Connection): Promise<number[]> => {
 }
 
 onEvery({ on: ['sqlite', 'better-sqlite3', 'sqlite-memory', 'postgres', 'mysql', 'pglite'] }, (db) => {
-  const inMemory = db.name === 'sqlite-memory'
+  /** In memory, or slow to open: one engine serves all tests. */
+  const isShared = db.name === 'sqlite-memory' || db.name === 'pglite'
   let shared: Engine
-  const engineFor = () => (inMemory ? shared : openEngine(db))
+  const engineFor = () => (isShared ? shared : openEngine(db))
 
   beforeAll(async () => {
     shared = createEngine(db.url)
     await shared.begin((c) => c.execute(sql`create table t (id integer primary key, name varchar(50))`))
-    if (!inMemory) await shared.dispose()
+    if (!isShared) await shared.dispose()
     return () => shared.dispose()
   })
   beforeEach(async () => {
     await shared.begin((c) => c.execute(sql`delete from t`))
-    if (!inMemory) await shared.dispose()
+    if (!isShared) await shared.dispose()
   })
 
   describe('execute', () => {
