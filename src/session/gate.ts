@@ -31,6 +31,8 @@ export class Gate {
    */
   #started: Promise<unknown> | undefined
   readonly #waiting = new Set<Promise<unknown>>()
+  /** Set by the scope that the session belongs to: the error for a caller that must not use it, from another scope for example. */
+  guard: ((label: string) => Error | undefined) | undefined = undefined
 
   constructor(concurrency: Concurrency) {
     this.#concurrency = concurrency
@@ -55,9 +57,15 @@ export class Gate {
     return this.#lane.isBusy && this.#laneHere() !== this.#lane
   }
 
+  /** The error for a call that must not run at all: on a session that has ended, or one that the guard refuses. */
+  refusalOf(label: string): Error | undefined {
+    return this.#closedBy === undefined ? this.guard?.(label) : this.#closedError(label)
+  }
+
   /** Runs an operation in its turn. */
   run<T>(label: string, work: () => Promise<T>): Promise<T> {
-    if (this.#closedBy !== undefined) return Promise.reject(this.#closedError(label))
+    const refusal = this.refusalOf(label)
+    if (refusal !== undefined) return Promise.reject(refusal)
     if (!this.#lane.isBusy) return this.#start(this.#lane, label, work)
     const lane = this.#laneHere()
     if (!lane.isBusy) return this.#start(lane, label, work)
@@ -67,7 +75,8 @@ export class Gate {
 
   /** Runs an operation that tears work in two where others are under way: refused unless the lane is idle. */
   runAlone<T>(label: string, work: () => Promise<T>): Promise<T> {
-    if (this.#closedBy !== undefined) return Promise.reject(this.#closedError(label))
+    const refusal = this.refusalOf(label)
+    if (refusal !== undefined) return Promise.reject(refusal)
     const lane = this.#laneHere()
     if (lane.isBusy) return Promise.reject(this.overlap(label))
     return lane.run(label, work)
