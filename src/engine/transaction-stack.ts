@@ -113,15 +113,21 @@ export class TransactionStack {
     this.#levels = this.#levels.slice(0, -1)
   }
 
-  /** ROLLBACK TO, which ends the savepoints inside it too. One that failed before is only taken off. */
+  /**
+   * ROLLBACK TO, which ends the savepoints inside it too. One whose RELEASE failed may be on the server still, with all that was done
+   * in it: it is rolled back there too, and where that is impossible the transaction has failed.
+   */
   async rollbackTo(level: Level): Promise<void> {
     const index = this.#levels.indexOf(level)
     if (index < 0) return
-    const wasActive = level.life.state === 'active' && this.root?.life.state === 'active'
+    const releaseFailed = level.life.state === 'failed'
+    const wasActive = this.root?.life.state === 'active'
     const ended = this.#levels.slice(index)
     this.#levels = this.#levels.slice(0, index)
     for (const each of ended) each.life.enter('rollback')
-    if (wasActive) await this.#rollbackOnServer(level)
+    if (!wasActive) return
+    const rolledBack = this.#rollbackOnServer(level)
+    await (releaseFailed ? rolledBack.catch(() => {}) : rolledBack)
   }
 
   async commit(): Promise<void> {

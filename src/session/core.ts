@@ -3,7 +3,7 @@ import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionC
 import { flushUnit } from '../flush/index.ts'
 import type { EntityModel } from '../mapping/index.ts'
 import { type InstanceState, type Transition, type UnitListener, UnitOfWork } from '../state/index.ts'
-import { EventHub } from '../support/index.ts'
+import { attachSuppressed, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
 import type { SessionEvents } from './events.ts'
@@ -121,7 +121,11 @@ export class SessionCore implements UnitListener {
 
   /** The connection of a bind, in the transaction; obtained now if it does not take part yet. */
   async connectionOf(bind: Bind, what: string): Promise<Connection> {
-    return this.connectionNow(bind, what) ?? (await this.#enlist(bind))
+    const present = this.connectionNow(bind, what)
+    if (present !== undefined) return present
+    const connection = await this.#enlist(bind)
+    this.gate.checkInterrupted(what)
+    return connection
   }
 
   /** The same where no waiting is needed, else undefined. */
@@ -142,8 +146,14 @@ export class SessionCore implements UnitListener {
 
   async #join(bind: Bind, transaction: SessionTransaction): Promise<Enlistment> {
     const enlistment = await this.#beginOn(bind)
+    try {
+      for (let level = transaction; level.parent !== undefined; level = level.parent) await enlistment.savepoint()
+    } catch (error) {
+      await enlistment.close().catch((failure: unknown) => attachSuppressed(error, failure))
+      await enlistment.release()
+      throw error
+    }
     transaction.enlistments.set(bind, enlistment)
-    for (let level = transaction; level.parent !== undefined; level = level.parent) await enlistment.savepoint()
     return enlistment
   }
 

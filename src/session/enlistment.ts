@@ -48,9 +48,10 @@ export class Enlistment {
     this.#savepoints.push(await this.connection.beginNested())
   }
 
-  /** Releases the innermost savepoint. */
+  /** Releases the innermost savepoint. One that could not be released is still there to be rolled back to. */
   async releaseSavepoint(): Promise<void> {
-    await this.#savepoints.pop()?.commit()
+    await this.#savepoints.at(-1)?.commit()
+    this.#savepoints.pop()
   }
 
   async rollbackToSavepoint(): Promise<void> {

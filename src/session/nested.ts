@@ -1,6 +1,7 @@
 import { attachSuppressed } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
+import type { Enlistment } from './enlistment.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
 /** Sets a savepoint after flushing what is pending, so that a rollback to it keeps that. Runs inside an operation. */
@@ -8,11 +9,25 @@ export async function openNested(core: SessionCore): Promise<SessionTransaction>
   const outer = core.ensureTransaction('beginNested()')
   outer.requireActive('beginNested()')
   await core.flushNow('beginNested()')
-  for (const enlistment of outer.enlistments.values()) {
-    core.gate.checkInterrupted('beginNested()')
-    await enlistment.savepoint()
-  }
+  await setSavepoints(core, [...outer.enlistments.values()])
   return core.beginTransaction('begin nested', outer)
+}
+
+/** On all connections or on none: each has as many savepoints as the session has levels. */
+async function setSavepoints(core: SessionCore, enlistments: readonly Enlistment[]): Promise<void> {
+  const set: Enlistment[] = []
+  try {
+    for (const enlistment of enlistments) {
+      core.gate.checkInterrupted('beginNested()')
+      await enlistment.savepoint()
+      set.push(enlistment)
+    }
+  } catch (error) {
+    for (const enlistment of set) {
+      await enlistment.rollbackToSavepoint().catch((failure: unknown) => attachSuppressed(error, failure))
+    }
+    throw error
+  }
 }
 
 /**
