@@ -202,7 +202,7 @@ export class MysqlConnection implements DriverConnection {
     const plain = statement.name === undefined && values.length === 0
     try {
       const answer = await this.#send(statement.sql, plain ? undefined : values)
-      this.#learn(answer.header)
+      this.#learn(answer.header, statement.sql)
       return answer
     } catch (error) {
       await this.#learnFromFailure(error)
@@ -217,11 +217,12 @@ export class MysqlConnection implements DriverConnection {
   }
 
   /** The server's status comes with every answer but those that have rows, and none of these ends a transaction. */
-  #learn(header: MysqlHeader | undefined): void {
+  #learn(header: MysqlHeader | undefined, sql: string): void {
     if (header === undefined) return
-    const { inTransaction, autocommit } = serverStatus
-    this.#phase = header.serverStatus & inTransaction ? 'open' : 'idle'
-    if (!(header.serverStatus & autocommit)) this.#phase = 'open'
+    const inTransaction = (header.serverStatus & serverStatus.inTransaction) !== 0
+    // Without autocommit the next statement begins a transaction, and one with rows does not tell that it has.
+    const begins = (header.serverStatus & serverStatus.autocommit) === 0 && sql !== 'COMMIT' && sql !== 'ROLLBACK'
+    this.#phase = inTransaction || begins ? 'open' : 'idle'
   }
 
   /** An error tells no status, and some errors roll the whole transaction back: so the server is asked. */

@@ -124,7 +124,6 @@ export class PgTransport implements Transport {
   readonly #Exchange: ExchangeClass
   readonly #openWire: () => PgWire
   #brokenBy: unknown
-  #closing = false
 
   /** @param openWire makes an unconnected wire to the same server, for a request to cancel */
   constructor(client: PgClient, Exchange: ExchangeClass, openWire: () => PgWire) {
@@ -175,7 +174,6 @@ export class PgTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#closing = true
     if (this.#brokenBy !== undefined) return this.destroy()
     const timer = setTimeout(() => this.destroy(), patience)
     try {
@@ -189,13 +187,11 @@ export class PgTransport implements Transport {
   }
 
   destroy(): void {
-    this.#closing = true
     this.#break(new Error('Connection terminated'))
     this.#client.connection.stream.destroy()
   }
 
   #break(error: unknown): void {
-    this.#brokenBy ??=
-      error ?? new Error(this.#closing ? 'Connection terminated' : 'Connection terminated unexpectedly')
+    this.#brokenBy ??= error
   }
 }

@@ -428,7 +428,9 @@ onEvery({ on: ['mysql'] }, (db) => {
     await run(connection, 'create temporary table left_over (id int)')
     const lock = `heddle-${await idOf(connection)}`
     await run(connection, 'select get_lock(?, 1)', [lock])
+    expect(connection.transactionStatus).toBe('open')
     await connection.rollback()
+    expect(connection.transactionStatus).toBe('idle')
     await connection.reset()
     const state = await run(connection, 'select @left, @@time_zone, @@autocommit, @@sql_mode', [], { rows: 'array' })
     expect(state.rows[0]).toEqual([null, '+00:00', 1, expect.not.stringContaining('ANSI_QUOTES')])
