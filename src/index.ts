@@ -39,6 +39,7 @@ export {
   type Values,
   varchar,
 } from './mapping/index.ts'
+export * from './scope/index.ts'
 export {
   type AfterBeginEvent,
   type Bind,

@@ -20,7 +20,7 @@ describe('the source tree', () => {
   it('imports one way down only', () => expectNone(rules.directions(sources)))
   it('enters a folder by its index.ts only', () => expectNone(rules.entrances(sources)))
   it('has no import cycle, type imports included', () => expectNone(rules.cycles(sources)))
-  it('imports node:async_hooks in scope/scope.ts only', () => expectNone(rules.asyncHooks(sources)))
+  it('imports node:async_hooks in support/async-context.ts only', () => expectNone(rules.asyncHooks(sources)))
   it('uses values of Kysely in sql/, engine/ and loading/ only', () => expectNone(rules.kysely(sources)))
   it('names a dialect in sql/, drivers/ and engine/url only', () => expectNone(rules.dialectNames(sources)))
   it('keeps every database word out of pool/', () => expectNone(rules.poolWords(sources)))
@@ -77,13 +77,15 @@ describe('the rules themselves', () => {
   it('find imports of node:async_hooks and of values of Kysely', () => {
     const text = "import { AsyncLocalStorage } from 'node:async_hooks'\nimport { sql } from 'kysely'\n"
     const broken = tree({
-      'src/scope/scope.ts': text,
+      'src/support/async-context.ts': text,
       'src/sql/a.ts': text,
       'src/state/b.ts': "import type { Kysely } from 'kysely'\n",
     })
-    expect(rules.asyncHooks(broken)).toEqual(['src/sql/a.ts:1: only src/scope/scope.ts imports node:async_hooks'])
+    expect(rules.asyncHooks(broken)).toEqual([
+      'src/sql/a.ts:1: only src/support/async-context.ts imports node:async_hooks',
+    ])
     expect(rules.kysely(broken)).toHaveLength(1)
-    expect(rules.kysely(broken)[0]).toMatch(/^src\/scope\/scope\.ts:2: /)
+    expect(rules.kysely(broken)[0]).toMatch(/^src\/support\/async-context\.ts:2: /)
   })
 
   it('find dialect names in code and not in comments', () => {

@@ -66,8 +66,8 @@ export const cycles: Rule = (files) => {
 /** Asynchronous context is known in one place only. */
 export const asyncHooks: Rule = (files) =>
   eachSpecifier(files, (file, specifier) =>
-    /^(?:node:)?async_hooks$/.test(specifier) && file.path !== 'src/scope/scope.ts'
-      ? 'only src/scope/scope.ts imports node:async_hooks'
+    /^(?:node:)?async_hooks$/.test(specifier) && file.path !== 'src/support/async-context.ts'
+      ? 'only src/support/async-context.ts imports node:async_hooks'
       : undefined,
   )
 

@@ -1,0 +1,9 @@
+export {
+  type ScopedSession,
+  type ScopedSessionOptions,
+  type SessionRegistry,
+  type SessionScopes,
+  scopedSession,
+} from './scoped-session.ts'
+export type { Propagation, ScopedTransactionOptions } from './transaction-options.ts'
+export { type ParallelProgress, type WorkParallelOptions, workParallel } from './work-parallel.ts'

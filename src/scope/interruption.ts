@@ -1,0 +1,80 @@
+import { runBlockAndClose, type Session } from '../session/index.ts'
+import { abortable, systemClock } from '../support/index.ts'
+
+type SessionCore = Session['core']
+
+/** How long an interrupted session may take to become quiet before its connections are discarded, in milliseconds. */
+const GRACE = 2_000
+
+/**
+ * A managed block of a session that is closed with it, as long as `signal` allows. The signal covers the function and the flush of
+ * what it has left; a COMMIT is always waited for, because only its answer tells what has become of the work.
+ */
+export function runBlockWithin<T>(
+  core: SessionCore,
+  body: () => Promise<T> | T,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return runBlockAndClose(core, body)
+  const { promise: stuck, reject: leave } = Promise.withResolvers<never>()
+  const block = runBlockAndClose(core, () => runWithin(core, () => runAndFlush(core, body), signal, leave))
+  return Promise.race([block, stuck])
+}
+
+/**
+ * Runs `body`, and gives up as soon as the signal aborts: nothing runs on the session any more, what runs is cancelled on the
+ * server, and the promise is rejected with the signal's reason.
+ *
+ * @param leave called where the session could not be made quiet: its own end may then never come
+ */
+export async function runWithin<T>(
+  core: SessionCore,
+  body: () => Promise<T> | T,
+  signal: AbortSignal | undefined,
+  leave?: (reason: unknown) => void,
+): Promise<T> {
+  try {
+    signal?.throwIfAborted()
+    return await abortable((async () => body())(), signal)
+  } catch (error) {
+    if (signal?.aborted === true && !(await interrupt(core, signal.reason))) leave?.(signal.reason)
+    throw error
+  }
+}
+
+/** The flush is alone, like the COMMIT after it: a call that was not awaited is refused. */
+async function runAndFlush<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  const result = await body()
+  if (core.transaction?.isActive === true && core.unit.hasWork) {
+    await core.gate.runAlone('the end of the block', () => core.flushNow('the end of the block'))
+  }
+  return result
+}
+
+/**
+ * Stops everything on a session, for good: what waits is refused, what runs is cancelled on the server. Resolves when the session
+ * is quiet; with false when it does not become so, and its connections were discarded instead.
+ */
+async function interrupt(core: SessionCore, reason: unknown): Promise<boolean> {
+  const by = `it was given up: ${reason instanceof Error ? reason.message : String(reason)}`
+  core.gate.closeForGood(by)
+  core.abortConnecting('An interruption')
+  const connections = [...(core.transaction?.enlistments.values() ?? [])].map(({ connection }) => connection)
+  const cancelled = Promise.allSettled(connections.map((connection) => connection.cancelRunning()))
+  // Whoever ends the session rolls back next: a request to cancel that is under way must not meet that, or another holder.
+  const quiet = core.gate.seize('an interruption', async () => void (await cancelled))
+  if (await settlesInTime(quiet)) return true
+  for (const connection of connections) if (!connection.closed) connection.invalidate(reason)
+  return false
+}
+
+function settlesInTime(promise: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = systemClock.setTimeout(() => resolve(false), GRACE)
+    const settled = () => {
+      systemClock.clearTimeout(timer)
+      resolve(true)
+    }
+    promise.then(settled, settled)
+  })
+}
