@@ -31,4 +31,6 @@ export interface QueryTarget {
     label: string,
     options?: { readonly autoflush?: boolean },
   ): Promise<Outcome>
+  /** Has the end of the session treat a promise that a query made from one of these like that one; see the session's gate. */
+  follow?<T>(promise: Promise<T>): Promise<T>
 }

@@ -231,14 +231,14 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
   // -------------------------------------------------------------------------------------------------- ends
 
   /** All instances, in the order of the rows. */
-  async all(): Promise<Result[]> {
-    return this.#load(this.#state, 'all')
+  all(): Promise<Result[]> {
+    return this.#followed(this.#load(this.#state, 'all'))
   }
 
   /** The first instance, or null where there is none. Reads one row. */
-  async first(): Promise<Result | null> {
-    const [first] = await this.#load({ ...this.#state, limit: Math.min(this.#state.limit ?? 1, 1) }, 'first')
-    return first ?? null
+  first(): Promise<Result | null> {
+    const found = this.#load({ ...this.#state, limit: Math.min(this.#state.limit ?? 1, 1) }, 'first')
+    return this.#followed(found.then(([first]) => first ?? null))
   }
 
   /**
@@ -247,10 +247,12 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
    * @throws NoResultError when there is none
    * @throws MultipleResultsError when there are several
    */
-  async one(): Promise<Result> {
-    const one = await this.#atMostOne('one')
-    if (one !== undefined) return one
-    throw new NoResultError(`${this.#label('one')} found no row; oneOrNull() or first() give null instead.`)
+  one(): Promise<Result> {
+    const found = this.#atMostOne('one').then((one) => {
+      if (one !== undefined) return one
+      throw new NoResultError(`${this.#label('one')} found no row; oneOrNull() or first() give null instead.`)
+    })
+    return this.#followed(found)
   }
 
   /**
@@ -258,20 +260,20 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
    *
    * @throws MultipleResultsError when there are several
    */
-  async oneOrNull(): Promise<Result | null> {
-    return (await this.#atMostOne('oneOrNull')) ?? null
+  oneOrNull(): Promise<Result | null> {
+    return this.#followed(this.#atMostOne('oneOrNull').then((one) => one ?? null))
   }
 
   /** How many rows `all()` would give: limit, offset and distinct count. */
-  async count(): Promise<number> {
-    const rows = await this.#run(countStatement(this.#table, this.#state), 'count')
-    const [row] = rows as readonly (readonly unknown[])[]
-    return Number(row?.[0])
+  count(): Promise<number> {
+    const counted = this.#run(countStatement(this.#table, this.#state), 'count')
+    return this.#followed(counted.then((rows) => Number((rows as readonly (readonly unknown[])[])[0]?.[0])))
   }
 
   /** Whether `all()` would give any row. */
-  async exists(): Promise<boolean> {
-    return (await this.#run(existsStatement(this.#table, this.#state), 'exists')).length > 0
+  exists(): Promise<boolean> {
+    const found = this.#run(existsStatement(this.#table, this.#state), 'exists')
+    return this.#followed(found.then((rows) => rows.length > 0))
   }
 
   /**
@@ -312,6 +314,10 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
 
   #lock(call: string, mode: LockOptions['mode'], options: RowLockOptions | undefined): Query<Entity, Result, Table> {
     return this.#with({ lock: readLock(this.#table.dialect, call, mode, options) })
+  }
+
+  #followed<T>(promise: Promise<T>): Promise<T> {
+    return this.#target.follow?.(promise) ?? promise
   }
 
   #label(end: string): string {

@@ -6,8 +6,14 @@ import { closeAll, commitAll, rollbackAll, rollbackBecauseOf } from './ending.ts
 /**
  * A managed block: begins, runs the body, commits; on an error rolls back and throws the same error. Where the body has ended
  * the transaction itself, the block only ends.
+ *
+ * @param afterEnd called within the operation that ends the block, before anything that waits behind it
  */
-export async function runBlock<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+export async function runBlock<T>(
+  core: SessionCore,
+  body: () => Promise<T> | T,
+  afterEnd: (how: string) => void = () => {},
+): Promise<T> {
   core.refuseEndedBlock('begin()')
   if (core.transaction !== undefined) {
     throw new InvalidRequestError(
@@ -19,10 +25,12 @@ export async function runBlock<T>(core: SessionCore, body: () => Promise<T> | T)
   core.beginTransaction('begin')
   try {
     const result = await body()
-    if (!block.ended) await core.gate.runAlone('the end of the block', () => commitAll(core))
+    const commit = () => commitAll(core).then(() => afterEnd('its block has ended'))
+    if (block.ended) afterEnd('its block has ended')
+    else await core.gate.runAlone('the end of the block', commit)
     return result
   } catch (error) {
-    await rollbackBecauseOf(core, error, () => rollbackAll(core))
+    await rollbackBecauseOf(core, error, () => rollbackAll(core).finally(() => afterEnd('its block failed')))
     throw error
   } finally {
     core.block = undefined
@@ -31,15 +39,15 @@ export async function runBlock<T>(core: SessionCore, body: () => Promise<T> | T)
 
 /** The same, for a session that lives as long as the block: it is closed for good before the block's promise settles. */
 export async function runBlockAndClose<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  const closeGate = (how: string) => core.gate.closeForGood(how)
   let result: T
   try {
-    result = await runBlock(core, body)
+    result = await runBlock(core, body, closeGate)
   } catch (error) {
-    core.gate.closeForGood('its block failed')
+    closeGate('its block failed')
     await core.gate.seize('close()', () => closeAll(core)).catch((failure: unknown) => attachSuppressed(error, failure))
     throw error
   }
-  core.gate.closeForGood('its block has ended')
   await core.gate.seize('close()', () => closeAll(core))
   return result
 }

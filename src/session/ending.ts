@@ -68,7 +68,7 @@ async function settleCommitted(core: SessionCore, root: SessionTransaction): Pro
     await release(root)
     core.endTransaction(root)
   }
-  await root.callbacks.run('commit')
+  await core.gate.within(() => root.callbacks.run('commit'))
 }
 
 /** Gives all connections back, each whatever happens to the others. */
@@ -145,7 +145,7 @@ async function finishRollback(
     core.endTransaction(level)
     await core.tell('afterSoftRollback', { session, previousTransaction: level }).catch(collect)
   }
-  for (const level of levels) await level.callbacks.run('rollback').catch(collect)
+  for (const level of levels) await core.gate.within(() => level.callbacks.run('rollback')).catch(collect)
 }
 
 /** From the innermost to the given one. */
@@ -222,7 +222,9 @@ async function closeTransactions(core: SessionCore): Promise<void> {
   await release(root).catch((failure: unknown) => failures.push(failure))
   const levels = levelsDownTo(core, root)
   for (const level of levels) core.endTransaction(level)
-  for (const level of levels) await level.callbacks.run('rollback')
+  for (const level of levels) {
+    await core.gate.within(() => level.callbacks.run('rollback')).catch((failure: unknown) => failures.push(failure))
+  }
   if (failures.length > 0) throw failures[0]
 }
 

@@ -4,10 +4,27 @@ import { AsyncContext, callSite, Lane } from '../support/index.ts'
 /** What happens to a call that overlaps another one of the same session. */
 export type Concurrency = 'serialize' | 'raise'
 
+/** An operation that waits for its turn, until an end rejects it. */
+interface Waiting {
+  readonly promise: Promise<unknown>
+  reject(by: string): void
+}
+
+/**
+ * A lane, and the operations in it that an end may reject. Their promises are then marked as handled, because the caller of the end
+ * hears of it: one that was forgotten must not take the process down.
+ */
+interface Line {
+  readonly lane: Lane
+  /** Of the operation that was started last. */
+  started: Promise<unknown> | undefined
+  readonly waiting: Set<Waiting>
+}
+
 /** A place inside a running operation where the program's own code runs: a listener, or the body of a savepoint. */
 interface Inside {
   readonly gate: Gate
-  readonly lane: Lane
+  readonly line: Line
   readonly outer: Inside | undefined
   open: boolean
 }
@@ -19,18 +36,16 @@ const inside = new AsyncContext<Inside>()
  * code of the program that runs inside an operation gets a lane of its own there, so that it cannot wait for itself.
  */
 export class Gate {
-  readonly #lane = new Lane()
+  readonly #line = newLine()
   readonly #concurrency: Concurrency
+  /** The lines of the open places, the outermost first. */
+  readonly #innerLines: Line[] = []
+  /** Promises made from those of operations, since the last one that found the session idle. */
+  readonly #followed: Promise<unknown>[] = []
   /** Set when the session has ended for good: what it was that ended it. */
   #closedBy: string | undefined
   /** How many ends wait for the running operation; while one does, that operation sends nothing more. */
   #seizing = 0
-  /**
-   * The promises that an end may reject: of the operation that was started last, and of those that wait. An end marks them as
-   * handled, because its own caller hears of them; a forgotten one must not take the process down.
-   */
-  #started: Promise<unknown> | undefined
-  readonly #waiting = new Set<Promise<unknown>>()
   /** Set by the scope that the session belongs to: the error for a caller that must not use it, from another scope for example. */
   guard: ((label: string) => Error | undefined) | undefined = undefined
 
@@ -42,19 +57,19 @@ export class Gate {
     return this.#closedBy
   }
 
-  /** From now on nothing runs: every call is rejected, naming what has ended the session. */
+  /** From now on nothing runs: every call, and whatever waits, is rejected, naming what has ended the session. */
   closeForGood(by: string): void {
     this.#closedBy ??= by
   }
 
   /** Whether an operation runs or waits that is not the caller's own. */
   isBusy(): boolean {
-    return this.#laneHere().isBusy
+    return this.#lineHere().lane.isBusy
   }
 
   /** Whether the caller is the program's own code inside the running operation. */
   isInside(): boolean {
-    return this.#lane.isBusy && this.#laneHere() !== this.#lane
+    return this.#line.lane.isBusy && this.#lineHere() !== this.#line
   }
 
   /** The error for a call that must not run at all: on a session that has ended, or one that the guard refuses. */
@@ -66,37 +81,56 @@ export class Gate {
   run<T>(label: string, work: () => Promise<T>): Promise<T> {
     const refusal = this.refusalOf(label)
     if (refusal !== undefined) return Promise.reject(refusal)
-    if (!this.#lane.isBusy) return this.#start(this.#lane, label, work)
-    const lane = this.#laneHere()
-    if (!lane.isBusy) return this.#start(lane, label, work)
+    if (!this.#line.lane.isBusy) return this.#startIdle(label, work)
+    const line = this.#lineHere()
+    if (!line.lane.isBusy) return this.#start(line, label, work)
     if (this.#concurrency === 'raise') return Promise.reject(this.overlap(label))
-    return this.#queue(lane, label, work)
+    return this.#queue(line, label, work)
   }
 
   /** Runs an operation that tears work in two where others are under way: refused unless the lane is idle. */
   runAlone<T>(label: string, work: () => Promise<T>): Promise<T> {
     const refusal = this.refusalOf(label)
     if (refusal !== undefined) return Promise.reject(refusal)
-    const lane = this.#laneHere()
-    if (lane.isBusy) return Promise.reject(this.overlap(label))
-    return lane.run(label, work)
+    const line = this.#lineHere()
+    if (line.lane.isBusy) return Promise.reject(this.overlap(label))
+    return this.#start(line, label, work)
   }
 
   /**
-   * Runs an end (rollback, close), which never refuses: what is queued is rejected, what runs stops before its next statement.
+   * Runs the end (rollback, close) of everything, which never refuses: what is queued is rejected, what runs stops before its next
+   * statement.
    */
   seize<T>(label: string, work: () => Promise<T>): Promise<T> {
-    const lane = this.#laneHere()
+    return this.#seize([this.#line, ...this.#innerLines], label, work)
+  }
+
+  /** Like {@link seize}, for what happens where the caller is: in the same savepoint, or further inside. */
+  seizeHere<T>(label: string, work: () => Promise<T>): Promise<T> {
+    const here = this.#innerLines.indexOf(this.#lineHere())
+    return this.#seize(here < 0 ? [this.#line, ...this.#innerLines] : this.#innerLines.slice(here), label, work)
+  }
+
+  #seize<T>(lines: readonly Line[], label: string, work: () => Promise<T>): Promise<T> {
+    const { lane } = this.#lineHere()
+    for (const line of lines) this.#rejectWaiting(line, label)
+    for (const promise of this.#followed.splice(0)) promise.catch(ignore)
     if (!lane.isBusy) return lane.run(label, work)
-    for (const promise of this.#waiting) promise.catch(ignore)
-    this.#started?.catch(ignore)
-    this.#waiting.clear()
-    lane.rejectQueued((queued) => this.#endedError(queued, label))
     this.#seizing++
     return lane.run(label, () => {
       this.#seizing--
       return work()
     })
+  }
+
+  /** Their turns in the lane remain, and do nothing. An end that waits there is not among them: it is never rejected. */
+  #rejectWaiting(line: Line, by: string): void {
+    line.started?.catch(ignore)
+    for (const waiting of line.waiting) {
+      waiting.promise.catch(ignore)
+      waiting.reject(by)
+    }
+    line.waiting.clear()
   }
 
   /** Called before each statement: the running operation stops where an end waits for it. */
@@ -106,18 +140,26 @@ export class Gate {
 
   /** Runs the program's own code inside the running operation; its calls on the session run there, in their own order. */
   async within<T>(code: () => Promise<T> | T): Promise<T> {
-    const place: Inside = { gate: this, lane: new Lane(), outer: inside.get(), open: true }
+    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), open: true }
+    this.#innerLines.push(place.line)
     try {
       return await inside.run(place, code)
     } finally {
-      await place.lane.whenIdle()
+      await place.line.lane.whenIdle()
       place.open = false
+      this.#innerLines.pop()
     }
+  }
+
+  /** Has an end treat a promise like that of the operation it was made from. */
+  follow<T>(promise: Promise<T>): Promise<T> {
+    this.#followed.push(promise)
+    return promise
   }
 
   /** The error for a call that overlaps others: names all of them. */
   overlap(label: string): ConcurrentUseError {
-    const entries = this.#laneHere().entries()
+    const entries = this.#lineHere().lane.entries()
     const calls = [...entries.map((entry) => entry.label), label]
     const places = [...entries.map((entry) => entry.stack), callSite()]
     const where = calls.flatMap((call, i) => (places[i] === undefined ? [] : [`\n${call} was called\n${places[i]}`]))
@@ -129,28 +171,36 @@ export class Gate {
     )
   }
 
-  /** The lane of the innermost open place of this gate around the caller, or the gate's own. */
-  #laneHere(): Lane {
-    if (!this.#lane.isBusy) return this.#lane
+  /** The line of the innermost open place of this gate around the caller, or the gate's own. */
+  #lineHere(): Line {
+    if (!this.#line.lane.isBusy) return this.#line
     for (let place = inside.get(); place !== undefined; place = place.outer) {
-      if (place.gate === this && place.open) return place.lane
+      if (place.gate === this && place.open) return place.line
     }
-    return this.#lane
+    return this.#line
   }
 
-  #start<T>(lane: Lane, label: string, work: () => Promise<T>): Promise<T> {
-    const promise = lane.run(label, work)
-    this.#started = promise
+  #startIdle<T>(label: string, work: () => Promise<T>): Promise<T> {
+    if (this.#followed.length > 0) this.#followed.length = 0
+    return this.#start(this.#line, label, work)
+  }
+
+  #start<T>(line: Line, label: string, work: () => Promise<T>): Promise<T> {
+    const promise = line.lane.run(label, work)
+    line.started = promise
     return promise
   }
 
-  #queue<T>(lane: Lane, label: string, work: () => Promise<T>): Promise<T> {
-    const promise = lane.run(label, () => {
-      this.#waiting.delete(promise)
-      this.#started = promise
-      return work()
+  #queue<T>(line: Line, label: string, work: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const waiting = { promise, reject: (by: string) => reject(this.#endedError(label, by)) }
+    line.waiting.add(waiting)
+    void line.lane.run(label, async () => {
+      if (!line.waiting.delete(waiting)) return
+      line.started = promise
+      if (this.#closedBy !== undefined) reject(this.#closedError(label))
+      else await work().then(resolve, reject)
     })
-    this.#waiting.add(promise)
     return promise
   }
 
@@ -164,6 +214,10 @@ export class Gate {
   #endedError(label: string, by: string): SessionClosedError {
     return new SessionClosedError(`${label} had not run to its end when ${by} ended its transaction; it was not sent.`)
   }
+}
+
+function newLine(): Line {
+  return { lane: new Lane(), started: undefined, waiting: new Set() }
 }
 
 function ignore(): void {}

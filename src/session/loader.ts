@@ -26,6 +26,10 @@ export class SessionLoader implements QueryTarget {
     return this.#core.binds.forModel(model).dialect
   }
 
+  follow<T>(promise: Promise<T>): Promise<T> {
+    return this.#core.gate.follow(promise)
+  }
+
   // ------------------------------------------------------------------------------------------------ by key
 
   /** The instance that the session holds and that needs no reading, or undefined. */

@@ -95,18 +95,16 @@ export class SessionTransaction {
    * Flushes and commits: releases a savepoint and those inside it, or commits the whole.
    * @throws ResourceClosedError when it has ended already
    */
-  async commit(): Promise<void> {
-    this.#refuseClosed('commit')
-    await this.#ends.commitTo(this)
+  commit(): Promise<void> {
+    return this.state === 'closed' ? Promise.reject(hasEnded('commit')) : this.#ends.commitTo(this)
   }
 
   /**
    * Rolls back to its beginning, with the savepoints inside it.
    * @throws ResourceClosedError when it has ended already
    */
-  async rollback(): Promise<void> {
-    this.#refuseClosed('rollback')
-    await this.#ends.rollbackTo(this)
+  rollback(): Promise<void> {
+    return this.state === 'closed' ? Promise.reject(hasEnded('rollback')) : this.#ends.rollbackTo(this)
   }
 
   /** Rolls back if it has not ended yet. */
@@ -116,11 +114,6 @@ export class SessionTransaction {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #refuseClosed(what: string): void {
-    if (this.state !== 'closed') return
-    throw new ResourceClosedError(`transaction.${what}(): this transaction has ended already.`)
   }
 
   /**
@@ -146,4 +139,8 @@ export class SessionTransaction {
       { cause: failure },
     )
   }
+}
+
+function hasEnded(call: string): ResourceClosedError {
+  return new ResourceClosedError(`transaction.${call}(): this transaction has ended already.`)
 }

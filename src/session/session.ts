@@ -79,7 +79,10 @@ export class Session extends SessionTransactions {
       events as EventHub<SessionEvents<object>> | undefined,
       (core) => ({
         commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
-        rollbackTo: (transaction) => core.gate.seize('rollback()', () => rollbackTo(core, transaction)),
+        rollbackTo: (transaction) => {
+          const end = () => rollbackTo(core, transaction)
+          return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
+        },
       }),
     )
     this.#loader = new SessionLoader(this.core)
@@ -146,17 +149,19 @@ export class Session extends SessionTransactions {
   }
 
   /** Like `get`. @throws NoResultError when there is no such row */
-  async getOne<Entity extends object>(
+  getOne<Entity extends object>(
     entityClass: Queryable<Entity>,
     key: KeyOf<Entity>,
     options?: GetOptions,
   ): Promise<Entity> {
-    const instance = await this.get(entityClass, key, options)
-    if (instance !== null) return instance
-    const model = modelOf(entityClass)
-    throw new NoResultError(
-      `getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`,
-    )
+    const found = this.get(entityClass, key, options).then((instance) => {
+      if (instance !== null) return instance
+      const model = modelOf(entityClass)
+      throw new NoResultError(
+        `getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`,
+      )
+    })
+    return this.core.gate.follow(found)
   }
 
   /**
@@ -209,13 +214,13 @@ export class Session extends SessionTransactions {
   }
 
   /** The first column of the first row, or null. */
-  async scalar<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value | null> {
-    return (await this.execute(query, options)).scalar<Value>()
+  scalar<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value | null> {
+    return this.core.gate.follow(this.execute(query, options).then((result) => result.scalar<Value>()))
   }
 
   /** The first column of every row. */
-  async scalars<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value[]> {
-    return (await this.execute(query, options)).scalars<Value>()
+  scalars<Value = unknown>(query: Executable, options: ExecuteOptions = {}): Promise<Value[]> {
+    return this.core.gate.follow(this.execute(query, options).then((result) => result.scalars<Value>()))
   }
 
   /**
@@ -240,20 +245,24 @@ export class Session extends SessionTransactions {
    * @throws StaleDataError when its version is not the stored one; InvalidRequestError for a transient source with `load: false`
    */
   merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean } = {}): Promise<Entity> {
-    return this.core.gate.run('merge()', async () => {
-      const merged = await mergeInstance(this.core, this.#loader, stateOf(instance), options.load ?? true)
-      return merged.instance as Entity
-    })
+    return this.core.gate.run('merge()', () => this.#merge(instance, options))
   }
 
   /** `merge` for each, in order. */
-  async mergeAll<Entity extends object>(
+  mergeAll<Entity extends object>(
     instances: Iterable<Entity>,
     options: { readonly load?: boolean } = {},
   ): Promise<Entity[]> {
-    const merged: Entity[] = []
-    for (const instance of instances) merged.push(await this.merge(instance, options))
-    return merged
+    return this.core.gate.run('mergeAll()', async () => {
+      const merged: Entity[] = []
+      for (const instance of instances) merged.push(await this.#merge(instance, options))
+      return merged
+    })
+  }
+
+  async #merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean }): Promise<Entity> {
+    const merged = await mergeInstance(this.core, this.#loader, stateOf(instance), options.load ?? true)
+    return merged.instance as Entity
   }
 
   // ---------------------------------------------------------------------------------------- binds and events
