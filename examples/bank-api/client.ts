@@ -25,6 +25,11 @@ export class BankClient {
     socket.on('close', () => this.#giveUp(new Error('The connection to the bank is closed.')))
   }
 
+  /** What the bank knows this client by. */
+  get address(): string {
+    return `${this.#socket.localAddress}:${this.#socket.localPort}`
+  }
+
   /** Connects. Rejects when nobody listens there. */
   static async connect(port: number, host = '127.0.0.1'): Promise<BankClient> {
     const socket = createConnection({ port, host, noDelay: true })
@@ -41,14 +46,7 @@ export class BankClient {
     })
   }
 
-  /** Asks, and is gone as soon as the question is on its way. */
-  async askAndVanish(op: string, args: object): Promise<void> {
-    const closed = this.#closed()
-    this.#socket.write(`${JSON.stringify({ id: 0, op, ...args })}\n`, () => this.#socket.destroy())
-    await closed
-  }
-
-  /** Hangs up. Call it when all questions are answered. */
+  /** Hangs up. What is not answered yet is rejected here, and rolled back there. */
   async close(): Promise<void> {
     this.#socket.destroy()
     await this.#closed()

@@ -20,6 +20,8 @@ export type Answerer = (line: Line, signal: AbortSignal) => Promise<string>
  * forgotten. Closing only its sending side is hanging up too: TCP does not tell the two apart.
  */
 export class Conversation {
+  /** Where the client is. */
+  readonly address: string
   /** Settles when the socket is closed and no request runs any more. Never rejects. */
   readonly ended: Promise<void>
   readonly #socket: Socket
@@ -31,6 +33,7 @@ export class Conversation {
   #answering: Promise<void> | undefined
 
   constructor(socket: Socket, answerer: Answerer) {
+    this.address = `${socket.remoteAddress}:${socket.remotePort}`
     this.#socket = socket
     this.#answerer = answerer
     this.ended = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() => this.#answering)

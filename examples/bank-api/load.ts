@@ -1,4 +1,5 @@
 import { BankClient } from './client.ts'
+import { MidTransaction } from './mid-transaction.ts'
 import type { Answer } from './protocol.ts'
 
 /** How much is asked of the bank. */
@@ -26,7 +27,7 @@ export class Tally {
   /** Overdrafts that were tried, and those that were refused. */
   overdrafts = 0
   refused = 0
-  /** Clients that vanished while their transfer was under way. */
+  /** Clients that vanished when their transfer was written and not committed. */
   vanished = 0
   /** Answers that nobody had wanted: a code and how often. */
   readonly unexpected = new Map<string, number>()
@@ -72,8 +73,13 @@ const OPENING = 1_000
 /** Opens the accounts, then has all clients ask at once. Rejects when the bank cannot be reached, or the signal aborts. */
 export async function drive(options: LoadOptions): Promise<Tally> {
   const tally = new Tally()
-  await openAccounts(options, tally)
-  await Promise.all(Array.from({ length: options.clients }, (_, index) => ask(index, options, tally)))
+  const middle = new MidTransaction()
+  try {
+    await openAccounts(options, tally)
+    await Promise.all(Array.from({ length: options.clients }, (_, index) => ask(index, options, tally, middle)))
+  } finally {
+    middle.end()
+  }
   options.signal.throwIfAborted()
   return tally
 }
@@ -91,15 +97,14 @@ async function openAccounts({ port, accounts }: LoadOptions, tally: Tally): Prom
 }
 
 /** One client's share, from its place in the mix on, so that all kinds happen at any time. */
-async function ask(index: number, options: LoadOptions, tally: Tally): Promise<void> {
+async function ask(index: number, options: LoadOptions, tally: Tally, middle: MidTransaction): Promise<void> {
   const { port, clients, requests, signal } = options
   const share = Math.floor(requests / clients) + (index < requests % clients ? 1 : 0)
   let client = await BankClient.connect(port)
   for (let turn = 0; turn < share && !signal.aborted; turn += 1) {
     const kind = mix[(index * 7 + turn) % mix.length] as Kind
     if (kind === 'vanish') {
-      tally.vanished += 1
-      await client.askAndVanish('transfer', anyTransfer(options))
+      await vanish(client, options, tally, middle)
       client = await BankClient.connect(port)
     } else {
       await askOne(client, kind, options, tally)
@@ -109,12 +114,27 @@ async function ask(index: number, options: LoadOptions, tally: Tally): Promise<v
   await client.close()
 }
 
+/** Asks for a transfer, and is gone when that is half done. */
+async function vanish(client: BankClient, options: LoadOptions, tally: Tally, middle: MidTransaction): Promise<void> {
+  let gone = false
+  middle.once(client.address, () => {
+    gone = true
+    return client.close()
+  })
+  try {
+    const answer = await timed(tally, client.ask('transfer', anyTransfer(options)))
+    noteTransfer(tally, answer)
+    await client.close()
+  } catch (error) {
+    if (!gone) throw error
+    tally.vanished += 1
+  }
+}
+
 async function askOne(client: BankClient, kind: Exclude<Kind, 'vanish'>, options: LoadOptions, tally: Tally) {
   switch (kind) {
     case 'transfer': {
-      const answer = await timed(tally, client.ask('transfer', anyTransfer(options)))
-      if (answer.ok) tally.transfers += 1
-      else if (answer.error.code !== 'insufficient_funds') noteUnexpected(tally, answer)
+      noteTransfer(tally, await timed(tally, client.ask('transfer', anyTransfer(options))))
       return
     }
     case 'overdraft': {
@@ -150,6 +170,12 @@ async function timed(tally: Tally, answer: Promise<Answer>): Promise<Answer> {
   const result = await answer
   tally.latencies.push(performance.now() - start)
   return result
+}
+
+/** Without enough money in an account, a transfer is rightly refused. */
+function noteTransfer(tally: Tally, answer: Answer): void {
+  if (answer.ok) tally.transfers += 1
+  else if (answer.error.code !== 'insufficient_funds') noteUnexpected(tally, answer)
 }
 
 function noteUnexpected(tally: Tally, answer: Answer): void {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { ClientGoneError, Conversation } from './conversation.ts'
 import type { Line } from './lines.ts'
@@ -29,27 +30,25 @@ export interface ServerCounts {
 /** The bank on a port: one JSON object a line. Uses the sessions of session.ts, which must know their engine by then. */
 export class BankServer {
   readonly counts: ServerCounts = { requests: 0, retries: 0, abandoned: 0, faults: 0 }
+  /** Where it listens. */
+  readonly port: number
   readonly #server: Server
   readonly #conversations = new Set<Conversation>()
   readonly #onFault: (fault: unknown) => void
 
-  private constructor(onFault: (fault: unknown) => void) {
+  private constructor(server: Server, onFault: (fault: unknown) => void) {
+    this.port = (server.address() as AddressInfo).port
+    this.#server = server.on('connection', (socket: Socket) => this.#welcome(socket))
     this.#onFault = onFault
-    this.#server = createServer({ noDelay: true }, (socket) => this.#welcome(socket))
   }
 
   /** Listens. Rejects when it cannot, for example because the port is taken. */
   static async start(options: ServerOptions = {}): Promise<BankServer> {
     const { port = 0, host = '127.0.0.1', onFault = console.error } = options
-    const bank = new BankServer(onFault)
-    await new Promise<void>((resolve, reject) => {
-      bank.#server.once('error', reject).listen(port, host, 1024, resolve)
-    })
-    return bank
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    const server = createServer({ noDelay: true })
+    server.listen({ port, host, backlog: 1024 })
+    await once(server, 'listening')
+    return new BankServer(server, onFault)
   }
 
   /** How many clients are connected. */
@@ -74,18 +73,20 @@ export class BankServer {
   }
 
   #welcome(socket: Socket): void {
-    const conversation = new Conversation(socket, (line, signal) => this.#answer(line, signal))
+    const conversation: Conversation = new Conversation(socket, (line, signal) =>
+      this.#answer(line, signal, conversation.address),
+    )
     this.#conversations.add(conversation)
     conversation.ended.finally(() => this.#conversations.delete(conversation))
   }
 
-  async #answer(line: Line, signal: AbortSignal): Promise<string> {
+  async #answer(line: Line, signal: AbortSignal, label: string): Promise<string> {
     this.counts.requests += 1
     try {
       const onRetry = () => {
         this.counts.retries += 1
       }
-      const { answer, fault } = await answerLine(line, { signal, onRetry })
+      const { answer, fault } = await answerLine(line, { signal, label, onRetry })
       if (fault !== undefined) this.#tell(fault)
       return encode(answer)
     } catch (error) {

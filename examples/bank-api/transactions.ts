@@ -10,6 +10,8 @@ export interface RequestOptions {
   readonly signal: AbortSignal
   /** The request only reads. On SQLite it then never waits for a writer. Default: false */
   readonly readOnly?: boolean
+  /** What the session is called, in errors and among the holders of connections. */
+  readonly label?: string
   /** Called before the work is done once more. */
   readonly onRetry?: () => void
 }
@@ -24,23 +26,24 @@ export interface RequestOptions {
  * When the signal aborts before COMMIT, what runs is cancelled, everything is rolled back, and the signal's reason is thrown.
  */
 export function inTransaction<T>(work: () => Promise<T>, options: RequestOptions): Promise<T> {
-  const { signal, readOnly = false, onRetry } = options
+  const { signal, readOnly = false, label = 'request', onRetry } = options
   let attempts = 0
   const attempt = () => {
     attempts += 1
     if (attempts > 1) onRetry?.()
     return untilWritten(work)
   }
-  return Session.transaction(attempt, { signal, readOnly, retries: RETRIES })
+  return Session.transaction(attempt, { signal, readOnly, label, retries: RETRIES })
 }
 
 /**
  * The last moment to hear that the client is gone is when everything is written and nothing is committed. SQLite answers without
- * ever leaving this turn of the event loop, so the loop is given one turn in which sockets are looked at.
+ * ever leaving this turn of the event loop, so the loop is given its turns here: one to end what it is at, and one to look at sockets.
  */
 async function untilWritten<T>(work: () => Promise<T>): Promise<T> {
   const result = await work()
   await Session().flush()
+  await nextTurn()
   await nextTurn()
   return result
 }

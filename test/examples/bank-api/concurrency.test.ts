@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { checkBooks } from '../../../examples/bank-api/books.ts'
 import { BankClient } from '../../../examples/bank-api/client.ts'
@@ -99,6 +100,24 @@ onEvery({}, (db) => {
     await expect(BankClient.connect(bank.port)).rejects.toThrow()
   })
 
+  it('a request that does not end in time when the bank closes is rolled back', async () => {
+    const { bank, meter } = await openBank(db)
+    const client = await rawClient(bank)
+    await openTwo(client)
+    let closing: Promise<void> | undefined
+    const hungUp = whenWritten(async () => {
+      closing = bank.close(0)
+      await client.ended
+    })
+    await client.send(line({ id: 1, op: 'transfer', from: 1, to: 2, amount: 5 }))
+    await hungUp
+    await closing
+    expect(client.unread).toBe(0)
+    expect(bank.counts.abandoned).toBe(1)
+    expect(meter.taken).toBe(0)
+    expect(await stored()).toEqual({ balances: [100n, 100n], entries: 2 })
+  })
+
   it('fifty clients at once neither lose nor make money, over no more connections than the pool has', async () => {
     const { bank, meter, faults } = await openBank(db)
     const [clients, turns, accounts] = [50, 8, 5]
@@ -174,6 +193,26 @@ onEvery({}, (db) => {
 })
 
 onEvery({ needs: ['rowLocks', 'writers'] }, (db) => {
+  it('a client that vanishes while its request waits for a lock is not waited for', async () => {
+    const { engine, bank, meter } = await openBank(db)
+    const client = await rawClient(bank)
+    await openTwo(client)
+    await Sessions.begin(async (session) => {
+      await session.get(Account, 2, { forUpdate: true })
+      await client.send(line({ id: 1, op: 'transfer', from: 1, to: 2, amount: 5 }))
+      const isWaiting = () =>
+        engine.pool
+          .holders()
+          .some(({ label, lastNote }) => label !== session.label && / for update/.test(lastNote ?? ''))
+      while (!isWaiting()) await nextTurn()
+      await client.vanish()
+      while (bank.clients > 0) await nextTurn()
+      expect(bank.counts.abandoned).toBe(1)
+      expect(meter.holders).toEqual([session.label])
+    })
+    expect(await stored()).toEqual({ balances: [100n, 100n], entries: 2 })
+  })
+
   it('of two transactions in a deadlock one is run again, and both are stored', async () => {
     await openTables(db)
     await inTransaction(async () => [await open('Ada'), await open('Bo')], { signal: never })
