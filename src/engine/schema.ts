@@ -1,4 +1,4 @@
-import { modelOf } from '../mapping/index.ts'
+import { type EntityModel, modelOf, pairTablesOf } from '../mapping/index.ts'
 import { createStatements, dropStatements, existingTables, schemaSql as schemaScript } from '../sql/index.ts'
 import { aBoolean, checkOptions } from '../support/index.ts'
 import type { Connection } from './connection.ts'
@@ -29,7 +29,7 @@ export function createAll(
   options: SchemaOptions = {},
 ): Promise<void> {
   return onConnection(target, 'createAll()', options, async (connection) => {
-    const models = entities.map(modelOf)
+    const models = modelsOf(entities)
     const { dialect } = connection
     const existing = options.checkFirst === false ? new Set<never>() : await existingTables(dialect, connection, models)
     await runAll(connection, createStatements(dialect, models, { existing }))
@@ -47,7 +47,7 @@ export function dropAll(
   options: SchemaOptions = {},
 ): Promise<void> {
   return onConnection(target, 'dropAll()', options, async (connection) => {
-    const models = entities.map(modelOf)
+    const models = modelsOf(entities)
     const { dialect } = connection
     const known = options.checkFirst === false ? {} : { existing: await existingTables(dialect, connection, models) }
     await runAll(connection, dropStatements(dialect, models, known))
@@ -61,7 +61,13 @@ export function dropAll(
  * @example console.log(schemaSql(engine, [User, Address]))
  */
 export function schemaSql(engine: Engine, entities: readonly AnyEntityClass[]): string {
-  return schemaScript(engine.dialect, entities.map(modelOf))
+  return schemaScript(engine.dialect, modelsOf(entities))
+}
+
+/** The entities, and the tables of pairs between them. */
+function modelsOf(entities: readonly AnyEntityClass[]): EntityModel[] {
+  const models = entities.map(modelOf)
+  return [...models, ...pairTablesOf(models)]
 }
 
 async function onConnection(

@@ -1,19 +1,22 @@
 import type { UnitOfWork } from '../state/index.ts'
-import { collectWork, type FlushWork } from './cascade.ts'
-import { type FlushPlan, planFlush } from './plan.ts'
+import { cascadeWork, type LoadMembers } from './cascade.ts'
+import { planFlush } from './plan.ts'
 import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
+import type { FlushPlan } from './steps.ts'
+import { collectWork } from './work.ts'
 
-/** The stages of a flush at which the session is told. */
-export interface FlushStages {
+/** What a flush needs of its session. */
+export interface FlushHost {
+  readonly connectionFor: ConnectionFor
+  readonly loadMembers: LoadMembers
   /** After all statements, before any record has advanced. */
   beforeSettle?(): Promise<void>
 }
 
-/** Whether a flush has anything to write, and what. Instances without a net change stop being dirty. */
-export function prepareFlush(unit: UnitOfWork): { readonly work: FlushWork; readonly plan: FlushPlan } {
-  const work = collectWork(unit)
-  return { work, plan: planFlush(work) }
+/** What a flush would write as things are, without what its cascades would still have to load. */
+export function previewFlush(unit: UnitOfWork): FlushPlan {
+  return planFlush(collectWork(unit))
 }
 
 /**
@@ -21,15 +24,17 @@ export function prepareFlush(unit: UnitOfWork): { readonly work: FlushWork; read
  *
  * @throws what the database threw, StaleDataError, FlushError
  */
-export async function flushUnit(unit: UnitOfWork, connectionFor: ConnectionFor, stages: FlushStages = {}): Promise<void> {
-  const { work, plan } = prepareFlush(unit)
-  beginFlight(unit, work)
+export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void> {
+  await cascadeWork(unit, host.loadMembers)
+  const work = collectWork(unit)
+  const plan = planFlush(work)
+  const flight = beginFlight(unit, work)
   try {
-    const results = await runPlan(plan, connectionFor)
-    await stages.beforeSettle?.()
-    settleSuccess(unit, work, plan, results)
+    await runPlan(plan, host.connectionFor)
+    await host.beforeSettle?.()
+    settleSuccess(unit, flight, plan)
   } catch (error) {
-    settleFailure(unit, work)
+    settleFailure(unit, flight)
     throw error
   }
 }

@@ -1,3 +1,4 @@
-export { flushUnit, type FlushStages, prepareFlush } from './flush.ts'
-export { describePlan } from './plan.ts'
+export type { LoadMembers } from './cascade.ts'
+export { describePlan } from './describe.ts'
+export { type FlushHost, flushUnit, previewFlush } from './flush.ts'
 export type { ConnectionFor } from './run.ts'

@@ -1,178 +1,125 @@
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
-import { isExpression } from '../state/index.ts'
-import { type Edge, sortOrCycle } from '../support/index.ts'
-import type { FlushWork, PendingDelete, PendingInsert, PendingUpdate } from './cascade.ts'
-
-/** Rows of one shape, inserted together in the order of `add`. */
-export interface InsertStep {
-  readonly kind: 'insert'
-  readonly model: EntityModel
-  readonly columns: readonly ColumnModel[]
-  /** Columns whose values the database makes. */
-  readonly returning: readonly ColumnModel[]
-  readonly inserts: readonly PendingInsert[]
-}
-
-/** Rows of one shape, updated together. */
-export interface UpdateStep {
-  readonly kind: 'update'
-  readonly model: EntityModel
-  readonly set: readonly ColumnModel[]
-  readonly match: readonly ColumnModel[]
-  readonly updates: readonly PendingUpdate[]
-}
-
-/** Rows of one entity, deleted together. */
-export interface DeleteStep {
-  readonly kind: 'delete'
-  readonly model: EntityModel
-  readonly match: readonly ColumnModel[]
-  readonly deletes: readonly PendingDelete[]
-}
-
-export type PlanStep = InsertStep | UpdateStep | DeleteStep
-
-/** The ordered batches of one flush. */
-export type FlushPlan = readonly PlanStep[]
+import type { EntityModel } from '../mapping/index.ts'
+import type { InstanceState } from '../state/index.ts'
+import { rowLevels } from './components.ts'
+import { DeferredKey } from './deferred-key.ts'
+import { deleteRounds } from './delete-order.ts'
+import type { PairWork } from './pairs.ts'
+import { insertSteps, updateSteps } from './shapes.ts'
+import type { FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
+import { isSelfReferring, modelGroups } from './table-order.ts'
+import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
 
 /**
- * Orders the work: tables that others refer to are inserted first and deleted last; within a table rows keep their order, and rows of
- * one shape travel together. Pure: no database, no change of any record.
+ * Orders the work: tables that others refer to are inserted first and deleted last; within a table rows keep their order, unless one
+ * refers to another; rows of one shape travel together. A circle of rows is broken by a second UPDATE. Pure: no database, no change
+ * of any record.
  */
 export function planFlush(work: FlushWork): FlushPlan {
-  const models = orderModels(work)
-  const inserts = groupByModel(work.inserts)
-  const updates = groupByModel(work.updates)
-  const deletes = groupByModel(work.deletes)
+  const groups = modelGroups(modelsOf(work))
+  const inserts = Map.groupBy(work.inserts, ({ state }) => state.model)
+  const updates = Map.groupBy(work.updates, ({ state }) => state.model)
+  const late = new LateUpdates(work)
   const steps: PlanStep[] = []
-  for (const model of models) {
-    steps.push(...insertSteps(model, inserts.get(model) ?? []))
-    steps.push(...updateSteps(model, updates.get(model) ?? []))
+  for (const group of groups) {
+    steps.push(...groupInserts(group, inserts, late))
+    for (const model of group) steps.push(...updateSteps(model, late.split(updates.get(model) ?? [], steps)))
   }
-  for (const model of models.toReversed()) steps.push(...deleteSteps(model, deletes.get(model) ?? []))
+  steps.push(...late.steps())
+  for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'insert pairs'))
+  for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'delete pairs'))
+  for (const group of groups.toReversed()) steps.push(...deleteRounds(group, work.deletes))
   return steps
 }
 
-function orderModels(work: FlushWork): EntityModel[] {
+function modelsOf(work: FlushWork): EntityModel[] {
   const models = new Set<EntityModel>()
   for (const { state } of [...work.inserts, ...work.updates, ...work.deletes]) models.add(state.model)
-  if (models.size < 2) return [...models]
-  return sortModels([...models])
+  return [...models]
 }
 
-/** Tables that refer to each other in a circle have no order: the edges of the circle are left out. */
-function sortModels(models: readonly EntityModel[]): EntityModel[] {
-  let edges = referenceEdges(models)
-  for (;;) {
-    const outcome = sortOrCycle(models, edges)
-    if (outcome.order !== undefined) return [...outcome.order]
-    const cycle = outcome.cycle
-    edges = edges.filter(([a, b]) => !cycle.some(([c, d]) => a === c && b === d))
+/** The rows of tables in a circle are ordered one by one; those of a table alone only where they refer to each other. */
+function groupInserts(
+  group: readonly EntityModel[],
+  inserts: ReadonlyMap<EntityModel, readonly PendingInsert[]>,
+  late: LateUpdates,
+): InsertStep[] {
+  const [only] = group
+  if (group.length === 1 && only !== undefined && !isSelfReferring(only))
+    return insertSteps(only, inserts.get(only) ?? [])
+  const rows = group.flatMap((model) => inserts.get(model) ?? [])
+  const byState = new Map(rows.map((row) => [row.state, row]))
+  const dependencies = (row: PendingInsert) => deferredStates(row).flatMap((state) => byState.get(state) ?? [])
+  const { levels, broken } = rowLevels(rows, dependencies, canWait)
+  const placed = new Set<InstanceState>()
+  return levels.flatMap((level) => {
+    for (const row of level) if (broken.has(row)) late.withhold(row, placed)
+    for (const row of level) placed.add(row.state)
+    const byModel = Map.groupBy(level, ({ state }) => state.model)
+    return [...byModel].flatMap(([model, some]) => insertSteps(model, some))
+  })
+}
+
+function deferredStates({ values }: PendingInsert): InstanceState[] {
+  return values.flatMap((value) => (value instanceof DeferredKey ? [value.state] : []))
+}
+
+/** Whether the foreign keys of a row may be null at first. */
+function canWait({ state, values }: PendingInsert): boolean {
+  return values.every(
+    (value, index) => !(value instanceof DeferredKey) || state.model.columns[index]?.nullable === true,
+  )
+}
+
+/** Foreign keys that are written by an UPDATE of their own, after all rows have been inserted. */
+class LateUpdates {
+  readonly #late: Map<InstanceState, Map<number, unknown>>
+  readonly #inserted: ReadonlySet<InstanceState>
+
+  constructor({ late, inserts }: FlushWork) {
+    this.#late = new Map([...late].map(([state, values]) => [state, new Map(values)]))
+    this.#inserted = new Set(inserts.map(({ state }) => state))
   }
-}
 
-function referenceEdges(models: readonly EntityModel[]): Edge<EntityModel>[] {
-  const byTable = new Map(models.map((model) => [model.table, model]))
-  const edges: Edge<EntityModel>[] = []
-  for (const model of models) {
-    for (const { references } of model.columns) {
-      const target = references === undefined ? undefined : byTable.get(references.table)
-      if (target !== undefined && target !== model) edges.push([target, model])
+  /** The row goes in with nulls where what it refers to is not there yet. */
+  withhold(row: PendingInsert, placed: ReadonlySet<InstanceState>): void {
+    row.values.forEach((value, index) => {
+      if (!(value instanceof DeferredKey) || placed.has(value.state)) return
+      this.#add(row.state, index, value)
+      row.values[index] = null
+    })
+  }
+
+  #add(state: InstanceState, index: number, value: unknown): void {
+    const columns = this.#late.get(state) ?? new Map<number, unknown>()
+    this.#late.set(state, columns.set(index, value))
+  }
+
+  /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
+  split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): PendingUpdate[] {
+    const placed = new Set(
+      before.flatMap((step) => (step.kind === 'insert' ? step.inserts.map(({ state }) => state) : [])),
+    )
+    for (const { state, changes } of updates) {
+      for (const [index, value] of changes) {
+        if (!(value instanceof DeferredKey) || placed.has(value.state) || !this.#inserted.has(value.state)) continue
+        this.#add(state, index, value)
+        changes.delete(index)
+      }
     }
+    return updates.filter(({ changes }) => changes.size > 0)
   }
-  return edges
-}
 
-function groupByModel<T extends { readonly state: { readonly model: EntityModel } }>(rows: readonly T[]): Map<EntityModel, T[]> {
-  return Map.groupBy(rows, ({ state }) => state.model)
-}
-
-/** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`. */
-function insertSteps(model: EntityModel, inserts: readonly PendingInsert[]): InsertStep[] {
-  const steps: { step: InsertStep; inserts: PendingInsert[]; shape: string }[] = []
-  for (const insert of inserts) {
-    const shape = insertShape(model, insert)
-    const last = steps.at(-1)
-    if (last?.shape === shape) last.inserts.push(insert)
-    else steps.push(startInsertStep(model, insert, shape))
+  steps(): UpdateStep[] {
+    const updates = [...this.#late].map(([state, changes]): PendingUpdate => {
+      const storedKey = this.#inserted.has(state) ? undefined : state.storedKey
+      return { state, changes, originals: new Map(), storedKey, storedVersion: undefined, replaces: undefined }
+    })
+    const byModel = Map.groupBy(updates, ({ state }) => state.model)
+    return [...byModel].flatMap(([model, rows]) => updateSteps(model, rows, model.key))
   }
-  return steps.map(({ step }) => step)
 }
 
-function insertShape(model: EntityModel, { values }: PendingInsert): string {
-  let shape = ''
-  for (let i = 0; i < model.columns.length; i++) shape += values[i] === undefined ? '-' : isExpression(values[i]) ? 'x' : 'v'
-  return shape
-}
-
-function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string) {
-  const inserts = [insert]
-  const columns = model.columns.filter((column) => shape[column.index] !== '-')
-  const returning = model.columns.filter((column) => shape[column.index] !== 'v')
-  const step: InsertStep = { kind: 'insert', model, columns, returning, inserts }
-  return { step, inserts, shape }
-}
-
-function updateSteps(model: EntityModel, updates: readonly PendingUpdate[]): UpdateStep[] {
-  const withChanges = updates.filter((update) => update.changes.size > 0)
-  const groups = Map.groupBy(withChanges, (update) => updateShape(model, update))
-  return [...groups].map(([shape, group]) => ({
-    kind: 'update',
-    model,
-    set: model.columns.filter((column) => shape[column.index] !== '-'),
-    match: matchOf(model),
-    updates: group,
-  }))
-}
-
-function updateShape(model: EntityModel, { changes }: PendingUpdate): string {
-  let shape = ''
-  for (const { index } of model.columns) shape += !changes.has(index) ? '-' : isExpression(changes.get(index)) ? 'x' : 'v'
-  return shape
-}
-
-function deleteSteps(model: EntityModel, deletes: readonly PendingDelete[]): DeleteStep[] {
-  return deletes.length === 0 ? [] : [{ kind: 'delete', model, match: matchOf(model), deletes }]
-}
-
-/** How a row is found: by its key, and by its version where it has one. */
-function matchOf(model: EntityModel): readonly ColumnModel[] {
-  return model.version === undefined ? model.key : [...model.key, model.version]
-}
-
-/** The values for `match`, of an update or a delete. */
-export function matchValues(row: PendingUpdate | PendingDelete): readonly unknown[] {
-  return row.state.model.version === undefined ? row.storedKey : [...row.storedKey, row.storedVersion]
-}
-
-/**
- * The plan as text, one line a batch:
- *
- * ```
- * insert users (name) 2 rows, id from the database
- * update users set name where id, 1 row
- * ```
- */
-export function describePlan(plan: FlushPlan): string {
-  return plan.map(describeStep).join('\n')
-}
-
-function describeStep(step: PlanStep): string {
-  const table = step.model.table
-  if (step.kind === 'insert') {
-    const made = step.returning.length === 0 ? '' : `, ${names(step.returning)} from the database`
-    return `insert ${table} (${names(step.columns)}) ${rows(step.inserts.length)}${made}`
-  }
-  if (step.kind === 'update') {
-    return `update ${table} set ${names(step.set)} where ${names(step.match)}, ${rows(step.updates.length)}`
-  }
-  return `delete ${table} where ${names(step.match)}, ${rows(step.deletes.length)}`
-}
-
-function names(columns: readonly ColumnModel[]): string {
-  return columns.map((column) => column.property).join(', ')
-}
-
-function rows(count: number): string {
-  return count === 1 ? '1 row' : `${count} rows`
+function pairSteps({ table, inserts, deletes }: PairWork, kind: PairStep['kind']): PairStep[] {
+  const rows = kind === 'insert pairs' ? inserts : deletes
+  return rows.length === 0 ? [] : [{ kind, table, rows }]
 }

@@ -1,59 +1,111 @@
 import type { Connection } from '../engine/index.ts'
 import { StaleDataError } from '../errors.ts'
 import type { EntityModel } from '../mapping/index.ts'
-import type { InstanceState } from '../state/index.ts'
+import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
-import { type DeleteStep, type FlushPlan, type InsertStep, matchValues, type PlanStep, type UpdateStep } from './plan.ts'
+import { resolveChanges, resolveValues } from './deferred-key.ts'
+import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
+import type { PendingDelete, PendingUpdate } from './work.ts'
 
 /** Gives the connection that serves an entity, inside the session's transaction. */
 export type ConnectionFor = (model: EntityModel) => Promise<Connection>
 
-/** The values that the database made for each row of an insert step, in the order of its rows; empty for other steps. */
-export type StepResult = readonly (readonly unknown[])[]
+/** The rows that a flush has inserted so far, by instance: their values by column index, those that the database made included. */
+type Made = Map<InstanceState, readonly unknown[]>
 
 /**
- * Executes the plan, step by step, each on the connection of its entity.
+ * Executes the plan, step by step, each on the connection of its entity. The values that the database makes are filled into the
+ * work's own rows, and into those that refer to them.
  *
  * @throws StaleDataError when rows to be updated, or versioned rows to be deleted, are not there as they were read.
  */
-export async function runPlan(plan: FlushPlan, connectionFor: ConnectionFor): Promise<StepResult[]> {
-  const results: StepResult[] = []
-  for (const step of plan) results.push(await runStep(step, await connectionFor(step.model)))
-  return results
+export async function runPlan(plan: FlushPlan, connectionFor: ConnectionFor): Promise<void> {
+  const made: Made = new Map()
+  for (const step of plan) await runStep(step, await connectionFor(modelOf(step)), made)
 }
 
-function runStep(step: PlanStep, connection: Connection): Promise<StepResult> {
-  if (step.kind === 'insert') return runInserts(step, connection)
-  if (step.kind === 'update') return runUpdates(step, connection)
-  return runDeletes(step, connection)
+/** A table of pairs is where the first of its two entities is. */
+function modelOf(step: PlanStep): EntityModel {
+  if ('model' in step) return step.model
+  return (step.rows[0] as PairStep['rows'][number]).between[0].model
 }
 
-function runInserts(step: InsertStep, connection: Connection): Promise<StepResult> {
+function runStep(step: PlanStep, connection: Connection, made: Made): Promise<void> {
+  switch (step.kind) {
+    case 'insert':
+      return runInserts(step, connection, made)
+    case 'update':
+      return runUpdates(step, connection, made)
+    case 'delete':
+      return runDeletes(step, connection)
+    default:
+      return runPairs(step, connection, made)
+  }
+}
+
+async function runInserts(step: InsertStep, connection: Connection, made: Made): Promise<void> {
+  for (const { values } of step.inserts) resolveValues(values, made)
   const rows = step.inserts.map(({ values }) => step.columns.map((column) => values[column.index]))
-  return connection.statements.insertRows(connection, step.model, step.columns, step.returning, rows)
+  const generated = await connection.statements.insertRows(connection, step.model, step.columns, step.returning, rows)
+  step.inserts.forEach(({ state, values }, row) => {
+    step.returning.forEach((column, i) => {
+      values[column.index] = generated[row]?.[i]
+    })
+    made.set(state, values)
+  })
 }
 
-async function runUpdates(step: UpdateStep, connection: Connection): Promise<StepResult> {
-  const rows = step.updates.map((update) => ({
-    set: step.set.map((column) => update.changes.get(column.index)),
-    match: matchValues(update),
-  }))
+async function runUpdates(step: UpdateStep, connection: Connection, made: Made): Promise<void> {
+  const rows = step.updates.map((update) => {
+    resolveChanges(update.changes, made)
+    return {
+      set: step.set.map((column) => update.changes.get(column.index)),
+      match: matchValues(step, update, made),
+    }
+  })
   const missed = await connection.statements.updateRows(connection, step.model, step.set, step.match, rows)
-  if (missed.length > 0) throw staleRows('Updating', step.model, missed.map((i) => step.updates[i]?.state), rows.length)
-  return []
+  if (missed.length === 0) return
+  const states = missed.map((i) => step.updates[i]?.state)
+  throw staleRows('Updating', step.model, states, rows.length)
 }
 
-async function runDeletes(step: DeleteStep, connection: Connection): Promise<StepResult> {
-  const rows = step.deletes.map(matchValues)
+function matchValues(
+  step: UpdateStep | DeleteStep,
+  row: PendingUpdate | PendingDelete,
+  made: Made,
+): readonly unknown[] {
+  const key = row.storedKey ?? keyValuesOf(step.model, made.get(row.state) as readonly unknown[])
+  return step.match.length > key.length ? [...key, row.storedVersion] : key
+}
+
+async function runDeletes(step: DeleteStep, connection: Connection): Promise<void> {
+  const rows = step.deletes.map((row) => matchValues(step, row, new Map()))
   const missed = await connection.statements.deleteRows(connection, step.model, step.match, rows)
-  if (missed.length === 0) return []
+  if (missed.length === 0) return
   const states = missed.map((i) => step.deletes[i]?.state)
   if (step.model.version !== undefined) throw staleRows('Deleting', step.model, states, rows.length)
   warn(
     'HEDDLE_DELETE_MISSED',
     `Deleting rows of ${step.model.name}: ${describe(states)} of ${rows.length} were already gone.`,
   )
-  return []
+}
+
+async function runPairs(step: PairStep, connection: Connection, made: Made): Promise<void> {
+  const { model } = step.table
+  for (const { values } of step.rows) resolveValues(values, made)
+  const rows = step.rows.map(({ values }) => values)
+  if (step.kind === 'insert pairs') {
+    await connection.statements.insertRows(connection, model, model.columns, [], rows)
+    return
+  }
+  const missed = await connection.statements.deleteRows(connection, model, model.columns, rows)
+  if (missed.length === 0) return
+  const pairs = missed.map((i) => step.rows[i]?.between.map((state) => state.describe()).join(' and '))
+  throw new StaleDataError(
+    `Deleting ${rows.length} row(s) of ${model.table}: ${pairs.join(', ')} are not paired any more, so somebody else has changed ` +
+      'them since they were read; roll back, read them again and repeat the change.',
+    { identities: pairs.map(String) },
+  )
 }
 
 function staleRows(
@@ -73,5 +125,7 @@ function staleRows(
 
 function describe(states: readonly (InstanceState | undefined)[]): string {
   const shown = states.slice(0, 10).map((state) => state?.describe() ?? 'a row')
-  return states.length > shown.length ? `${shown.join(', ')} and ${states.length - shown.length} more` : shown.join(', ')
+  return states.length > shown.length
+    ? `${shown.join(', ')} and ${states.length - shown.length} more`
+    : shown.join(', ')
 }

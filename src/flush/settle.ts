@@ -1,15 +1,23 @@
-import { identityOf, type InstanceState, isExpression, keyValuesOf, type UnitOfWork } from '../state/index.ts'
+import { linksOf } from '../mapping/index.ts'
+import { type InstanceState, identityOf, isExpression, keyValuesOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
-import type { FlushWork, PendingInsert, PendingUpdate } from './cascade.ts'
-import type { FlushPlan, InsertStep } from './plan.ts'
-import type { StepResult } from './run.ts'
+import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
+import type { FlushPlan } from './steps.ts'
+import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
+
+/** The work while its statements are sent. */
+export interface Flight {
+  readonly work: FlushWork
+  readonly relations: readonly RelationFlight[]
+}
 
 /**
  * Takes the work out of the records while its statements are sent: what the program changes from now on is a change towards the
  * values being written, and belongs to the next flush.
  */
-export function beginFlight(unit: UnitOfWork, work: FlushWork): void {
-  for (const state of work.unchanged) {
+export function beginFlight(unit: UnitOfWork, work: FlushWork): Flight {
+  const relations = work.related.map(takeRelations)
+  for (const state of [...work.unchanged, ...work.related]) {
     state.originals = undefined
     unit.dirty.delete(state)
   }
@@ -19,12 +27,14 @@ export function beginFlight(unit: UnitOfWork, work: FlushWork): void {
     state.originals = undefined
     unit.dirty.delete(state)
   }
+  for (const state of work.late.keys()) if (state.status === 'persistent') unit.snapshot?.noteChange(state)
   for (const { state } of work.deletes) unit.snapshot?.noteChange(state)
   unit.inFlight = {
     inserting: new Set([...work.inserts, ...work.updates.filter(isSwitch)].map(({ state }) => state)),
     updating: new Set(work.updates.map(({ state }) => state)),
     deleting: new Set([...work.deletes.map(({ state }) => state), ...work.updates.flatMap(replacedBy)]),
   }
+  return { work, relations }
 }
 
 function isSwitch(update: PendingUpdate): boolean {
@@ -36,15 +46,16 @@ function replacedBy({ replaces }: PendingUpdate): InstanceState[] {
 }
 
 /** Advances every record after all statements succeeded. */
-export function settleSuccess(unit: UnitOfWork, work: FlushWork, plan: FlushPlan, results: readonly StepResult[]): void {
+export function settleSuccess(unit: UnitOfWork, { work, relations }: Flight, plan: FlushPlan): void {
   unit.inFlight = undefined
   unit.snapshot?.noteWrite()
   for (const { state, replaces } of work.updates) if (replaces !== undefined) settleReplaced(unit, state, replaces)
   for (const { state } of work.deletes) unit.becomeDeleted(state)
-  settleUpdates(unit, work.updates)
-  plan.forEach((step, i) => {
-    if (step.kind === 'insert') settleInserts(unit, step, results[i] as StepResult)
-  })
+  for (const insert of work.inserts) settleInsert(unit, insert)
+  const planned = plan.flatMap((step) => (step.kind === 'update' ? step.updates : []))
+  settleUpdates(unit, new Set([...work.updates, ...planned]))
+  for (const flight of relations) landRelations(flight)
+  for (const { state } of relations) noteLateChanges(unit, state)
 }
 
 function settleReplaced(unit: UnitOfWork, state: InstanceState, replaced: InstanceState): void {
@@ -53,16 +64,17 @@ function settleReplaced(unit: UnitOfWork, state: InstanceState, replaced: Instan
   state.identity = replaced.identity
 }
 
-function settleUpdates(unit: UnitOfWork, updates: readonly PendingUpdate[]): void {
-  const rekeyed: InstanceState[] = []
+function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): void {
+  const rekeyed = new Set<InstanceState>()
   for (const update of updates) {
     const { state, changes, replaces } = update
     for (const [index, value] of changes) settleValue(state, index, value)
     if (replaces !== undefined) settleSwitched(unit, update)
-    else if (state.model.key.some((column) => changes.has(column.index))) rekeyed.push(state)
+    else if (state.model.key.some((column) => changes.has(column.index))) rekeyed.add(state)
+    forgetMovedTargets(state, changes)
     noteLateChanges(unit, state)
   }
-  if (rekeyed.length > 0) unit.changeKeys(rekeyed)
+  if (rekeyed.size > 0) unit.changeKeys([...rekeyed])
 }
 
 /** Writes back what the statement stored, unless the program has changed the attribute meanwhile. */
@@ -70,6 +82,23 @@ function settleValue(state: InstanceState, index: number, value: unknown): void 
   const stored = isExpression(value) ? undefined : value
   if (state.originals?.has(index) === true) state.originals.set(index, stored)
   else state.values[index] = stored
+}
+
+/** A foreign key that was set by hand points elsewhere now: the relation follows it. */
+function forgetMovedTargets(state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
+  const { related } = state
+  if (related === undefined) return
+  for (const link of linksOf(state.model)) {
+    if (link.holder !== 'source' || related[link.index] === undefined || state.relatedOriginals?.has(link.index))
+      continue
+    const moved = link.pairs.some(({ source, target }) => {
+      if (!changes.has(source.index)) return false
+      const value = state.values[source.index]
+      const held = (related[link.index] as Record<string, unknown> | null)?.[target.property] ?? null
+      return value !== held
+    })
+    if (moved) related[link.index] = undefined
+  }
 }
 
 /** The new instance has the row of the replaced one, with the columns that did not differ. */
@@ -81,19 +110,9 @@ function settleSwitched(unit: UnitOfWork, { state, replaces }: PendingUpdate): v
   unit.becomePersistent(state)
 }
 
-function settleInserts(unit: UnitOfWork, step: InsertStep, generated: StepResult): void {
-  step.inserts.forEach((insert, row) => {
-    settleInsert(unit, step, insert, generated[row] ?? [])
-  })
-}
-
-function settleInsert(unit: UnitOfWork, step: InsertStep, { state, values }: PendingInsert, made: readonly unknown[]): void {
-  const stored = values.slice()
-  step.returning.forEach((column, i) => {
-    stored[column.index] = made[i]
-  })
-  for (let index = 0; index < stored.length; index++) settleValue(state, index, stored[index])
-  warnOfConflict(unit, state, stored)
+function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void {
+  for (let index = 0; index < values.length; index++) settleValue(state, index, values[index])
+  warnOfConflict(unit, state, values)
   unit.becomePersistent(state)
   noteLateChanges(unit, state)
 }
@@ -113,17 +132,22 @@ function warnOfConflict(unit: UnitOfWork, state: InstanceState, stored: readonly
 
 /** What the program changed while the statements were sent is to be written by the next flush. */
 function noteLateChanges(unit: UnitOfWork, state: InstanceState): void {
+  if (state.status !== 'persistent') return
   if (state.isModified) unit.dirty.add(state)
   else state.originals = undefined
 }
 
 /** After a failure every record is as it was before the flush, changes made meanwhile included. */
-export function settleFailure(unit: UnitOfWork, work: FlushWork): void {
+export function settleFailure(unit: UnitOfWork, { work, relations }: Flight): void {
   unit.inFlight = undefined
   for (const { state, originals, replaces } of work.updates) {
-    if (replaces !== undefined) continue
-    const late = state.originals
-    state.originals = new Map([...(late ?? []), ...originals])
+    if (replaces !== undefined || (originals.size === 0 && state.originals === undefined)) continue
+    state.originals = new Map([...(state.originals ?? []), ...originals])
+    if (state.owner === unit && state.status === 'persistent') unit.dirty.add(state)
+  }
+  for (const flight of relations) {
+    returnRelations(flight)
+    const { state } = flight
     if (state.owner === unit && state.status === 'persistent') unit.dirty.add(state)
   }
 }

@@ -1,6 +1,13 @@
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect } from '../sql/index.ts'
-import { type IdentityKey, identityOf, type InstanceState, instantiatorOf, keyValuesOf, type UnitOfWork } from '../state/index.ts'
+import {
+  type IdentityKey,
+  type InstanceState,
+  identityOf,
+  instantiatorOf,
+  keyValuesOf,
+  type UnitOfWork,
+} from '../state/index.ts'
 
 type Decode = (value: never) => unknown
 
@@ -67,9 +74,11 @@ export function hydrateRows(
   listener?: HydrateListener,
 ): (InstanceState | null)[] {
   const states = new Array<InstanceState | null>(rows.length)
+  const hasSiblings = hydration.model.relations.length > 0
   const known = unit.map.of(hydration.model)
   for (let i = 0; i < rows.length; i++) {
     states[i] = hydrateRow(unit, hydration, known, rows[i] as unknown[], options, listener)
+    if (hasSiblings && states[i] !== null) (states[i] as InstanceState).siblings = states
   }
   return states
 }
@@ -104,7 +113,11 @@ function decodeRow({ decoders }: Hydration, row: unknown[]): void {
 }
 
 function identityInRow({ model, keyPlaces }: Hydration, row: readonly unknown[]): IdentityKey | undefined {
-  if (keyPlaces.length > 1) return identityOf(model, keyPlaces.map((place) => row[place]))
+  if (keyPlaces.length > 1)
+    return identityOf(
+      model,
+      keyPlaces.map((place) => row[place]),
+    )
   const value = row[keyPlaces[0] as number]
   if (value === null || value === undefined) return undefined
   const { keyOf } = (model.key[0] as ColumnModel).type
@@ -153,7 +166,12 @@ function fillOriginal(state: InstanceState, index: number, stored: unknown): voi
   if (state.originals?.get(index) === undefined) state.originals?.set(index, stored)
 }
 
-function overwrite(unit: UnitOfWork, columns: readonly ColumnModel[], state: InstanceState, row: readonly unknown[]): boolean {
+function overwrite(
+  unit: UnitOfWork,
+  columns: readonly ColumnModel[],
+  state: InstanceState,
+  row: readonly unknown[],
+): boolean {
   unit.snapshot?.noteLoad(state)
   for (let place = 0; place < columns.length; place++) {
     const { index } = columns[place] as ColumnModel

@@ -1,5 +1,6 @@
 export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
-export { readLock, type RowLockOptions } from './locks.ts'
+export { type RowLockOptions, readLock } from './locks.ts'
 export { Query, type StreamOptions } from './query.ts'
 export type { EntitySelect, QueryTarget } from './query-target.ts'
+export { isLoaded, loadRelation, type RelatedSource, relatedValue } from './related.ts'
 export type { Queryable } from './query-types.ts'

@@ -121,7 +121,7 @@ function resolve(
 ): Reference {
   const place = placeOf(child, column)
   const parent = parentOf(place, child, written, models)
-  const target = columnNamed(parent, written.column)
+  const target = referencedColumn(parent, written.column)
   if (target === undefined) {
     const names = parent.columnOf.keys()
     throw new MappingError(
@@ -167,8 +167,8 @@ function parentOf(
   )
 }
 
-/** As the property is written, as the column was named by hand, or in snake case. */
-function columnNamed(model: EntityModel, name: string): ColumnModel | undefined {
+/** The column that a reference means: as the property is written, as the column was named by hand, or in snake case. */
+export function referencedColumn(model: EntityModel, name: string): ColumnModel | undefined {
   return (
     model.columnOf.get(name) ??
     model.columns.find((column) => column.explicitName === name) ??

@@ -20,6 +20,7 @@ export {
 export { defineEntity } from './define-entity.ts'
 export type { EntityOptions, IndexOption } from './entity-options.ts'
 export { type ForeignKey, type ForeignKeyGraph, foreignKeyGraph } from './foreign-keys.ts'
+export { type ColumnPair, linkOf, linksOf, pairTablesOf, type RelationLink } from './links.ts'
 export type {
   ColumnKind,
   ColumnModel,
@@ -35,6 +36,7 @@ export type {
 } from './model.ts'
 export { MODEL } from './model-symbol.ts'
 export { camelToSnake, type Naming, type NamingChoice, namingOf } from './naming.ts'
+export type { PairTable } from './pair-table.ts'
 export type { ReferenceOptions } from './reference.ts'
 export { adoptClass, classOf, modelOf, modelOfInstance, nameOf, tryModelOf } from './registry.ts'
 export type {

@@ -72,7 +72,7 @@ const OPTION_NAMES: Readonly<Record<RelationKind, readonly string[]>> = {
   manyToOne: [...SHARED, 'foreignKey', 'singleParent'],
   oneToMany: [...SHARED, 'foreignKey', 'orderBy', 'passiveDeletes'],
   oneToOne: [...SHARED, 'foreignKey', 'passiveDeletes', 'singleParent'],
-  manyToMany: [...SHARED, 'through', 'orderBy', 'passiveDeletes', 'singleParent'],
+  manyToMany: [...SHARED, 'through', 'throughColumns', 'orderBy', 'passiveDeletes', 'singleParent'],
 }
 
 function describeRelation(
@@ -111,6 +111,10 @@ const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'raise']
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
   backPopulates: ["a property of the other entity, such as 'user'", isName],
   foreignKey: ['a property, or an array of properties', (value) => isName(value) || isListOf(value, isName)],
+  throughColumns: [
+    'two names, of the column for this entity and of that for the other',
+    (value) => isListOf(value, isName),
+  ],
   through: ["the name of a table, such as 'user_groups'", isName],
   lazy: [`one of ${listed(LAZY)}`, (value) => LAZY.includes(value as string)],
   orderBy: [

@@ -59,6 +59,11 @@ export interface OneToOneOptions extends RelationOptions {
 export interface ManyToManyOptions extends RelationOptions {
   /** The table of the pairs. */
   readonly through: string
+  /**
+   * The properties of that table that hold this entity's key and the other's. Default: `userId` for User's `id`. Needed where an
+   * entity is related to itself.
+   */
+  readonly throughColumns?: readonly [own: string, other: string]
   readonly orderBy?: OrderTerm | readonly OrderTerm[]
   readonly passiveDeletes?: boolean | 'all'
   readonly singleParent?: boolean

@@ -1,7 +1,7 @@
 import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
-import type { EntityModel } from '../mapping/index.ts'
+import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import { type InstanceState, type Transition, type UnitListener, UnitOfWork } from '../state/index.ts'
 import { attachSuppressed, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
@@ -18,6 +18,14 @@ export interface Block {
   ended: boolean
 }
 
+/** Loads relations inside an operation. */
+export interface RelatedLoader {
+  /** The instance, null, or the members; for every instance of the same result that still lacks them. Autoflushes. */
+  load(state: InstanceState, link: RelationLink, what: string): Promise<unknown>
+  /** The stored members of one relation, without a flush, for cascades. */
+  membersOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
+}
+
 /**
  * What a session is made of, behind its public methods: its instances, its transaction, the gate that puts operations in
  * order, and the few things that every operation needs.
@@ -32,6 +40,7 @@ export class SessionCore implements UnitListener {
   readonly binds: Binds
   readonly unit: UnitOfWork
   readonly ends: TransactionEnds
+  readonly related: RelatedLoader
   /** The innermost transaction; undefined between transactions. */
   transaction: SessionTransaction | undefined = undefined
   block: Block | undefined = undefined
@@ -46,7 +55,7 @@ export class SessionCore implements UnitListener {
     label: string,
     options: ResolvedSessionOptions,
     events: EventHub<SessionEvents<object>> | undefined,
-    makeEnds: (core: SessionCore) => TransactionEnds,
+    makeParts: (core: SessionCore) => { readonly ends: TransactionEnds; readonly related: RelatedLoader },
   ) {
     this.session = session
     this.label = label
@@ -56,7 +65,9 @@ export class SessionCore implements UnitListener {
     this.gate = new Gate(options.concurrency)
     this.binds = new Binds(options)
     this.unit = new UnitOfWork(session, this)
-    this.ends = makeEnds(this)
+    const { ends, related } = makeParts(this)
+    this.ends = ends
+    this.related = related
   }
 
   // ------------------------------------------------------------------------------------------ transaction
@@ -201,7 +212,9 @@ export class SessionCore implements UnitListener {
     if (!this.unit.hasWork) return
     const transaction = this.transaction
     try {
-      await flushUnit(this.unit, (model) => this.connectionFor(model, what), {
+      await flushUnit(this.unit, {
+        connectionFor: (model) => this.connectionFor(model, what),
+        loadMembers: (state, link) => this.related.membersOf(state, link, what),
         beforeSettle: () => this.tell('afterFlush', { session }),
       })
     } catch (error) {
@@ -236,6 +249,11 @@ export class SessionCore implements UnitListener {
   tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void> {
     if (!this.events.has(name)) return settled
     return this.gate.within(() => this.events.emitAsync(name, payload))
+  }
+
+  loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
+    const what = `${state.model.name}.${link.property}`
+    return this.gate.run(what, () => this.related.load(state, link, what))
   }
 
   beforeChange(what: string): void {

@@ -22,6 +22,8 @@ import { SessionLoader } from './loader.ts'
 import { mergeInstance } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
+import { SessionRelated } from './related.ts'
+import type { TransactionEnds } from './session-transaction.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
 import { SessionTransactions } from './transactions.ts'
 
@@ -77,13 +79,7 @@ export class Session extends SessionTransactions {
       label,
       resolved,
       events as EventHub<SessionEvents<object>> | undefined,
-      (core) => ({
-        commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
-        rollbackTo: (transaction) => {
-          const end = () => rollbackTo(core, transaction)
-          return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
-        },
-      }),
+      (core) => ({ ends: endsOf(core), related: new SessionRelated(core) }),
     )
     this.#loader = new SessionLoader(this.core)
   }
@@ -284,6 +280,16 @@ export class Session extends SessionTransactions {
     options?: ListenOptions,
   ): () => void {
     return this.core.events.on(name, listener as Listener<object>, options)
+  }
+}
+
+function endsOf(core: SessionCore): TransactionEnds {
+  return {
+    commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
+    rollbackTo: (transaction) => {
+      const end = () => rollbackTo(core, transaction)
+      return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
+    },
   }
 }
 

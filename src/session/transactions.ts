@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError } from '../errors.ts'
-import { describePlan, prepareFlush } from '../flush/index.ts'
+import { describePlan, previewFlush } from '../flush/index.ts'
 import { runBlock } from './block.ts'
 import { closeAll, commitAll, prepareConnections, rollbackAll } from './ending.ts'
 import { SessionInstances } from './instances.ts'
@@ -217,7 +217,7 @@ export abstract class SessionTransactions extends SessionInstances {
    * ```
    */
   explainFlush(): string {
-    return describePlan(prepareFlush(this.core.unit).plan)
+    return describePlan(previewFlush(this.core.unit))
   }
 }
 

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { type RawBuilder, sql } from 'kysely'
 import type { Statement } from '../drivers/index.ts'
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
 import { compileShape, Slot, type StatementShape } from './compile.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
 import { lockClause, lockKey } from './locks.ts'
@@ -62,19 +62,99 @@ export function selectByKeys(
   lock?: LockOptions,
 ): SelectByKeys {
   return context.shape(model, `list ${columnsKey(columns)} ${lockKey(lock)}`, () => {
+    const { dialect } = context
     const selected = [...columns, ...model.key.filter((column) => !columns.includes(column))]
-    const encode = rowEncoder(context.dialect, model.key)
-    const make = KEY_LISTS[context.dialect.capabilities.keyLists](context, model, selected, lock)
-    return (keys) => make(keys.map(encode))
+    return listSelect(dialect, {
+      match: model.key,
+      matchNames: model.key.map((column) => columnOf(dialect, column)),
+      selected,
+      from: selectFrom(dialect, model, selected),
+      ending: lockClause(dialect, lock),
+    })
   })
 }
 
-type MakeKeyList = (
+/** A select of rows by a list of values: what stands before the list, and what behind. */
+interface ListSelect {
+  readonly match: readonly ColumnModel[]
+  readonly matchNames: readonly RawBuilder<unknown>[]
+  readonly selected: readonly ColumnModel[]
+  readonly from: RawBuilder<unknown>
+  readonly ending: RawBuilder<unknown>
+}
+
+function listSelect(dialect: Dialect, select: ListSelect): SelectByKeys {
+  const encode = rowEncoder(dialect, select.match)
+  const make = KEY_LISTS[dialect.capabilities.keyLists](dialect, select)
+  return (keys) => make(keys.map(encode))
+}
+
+/**
+ * Compiles a select of the rows of `model` that belong to any of a list of owners: whose foreign key `match` holds the owner's key, in
+ * the given order. Each row holds all columns of the entity.
+ */
+export function selectMembers(
   context: StatementContext,
   model: EntityModel,
-  selected: readonly ColumnModel[],
-  lock: LockOptions | undefined,
-) => (keys: readonly Row[]) => Statement[]
+  match: readonly ColumnModel[],
+  order: readonly MemberOrder[],
+): SelectByKeys {
+  return context.shape(model, `members ${columnsKey(match)} ${orderKey(order)}`, () => {
+    const { dialect } = context
+    return listSelect(dialect, {
+      match,
+      matchNames: match.map((column) => columnOf(dialect, column)),
+      selected: model.columns,
+      from: selectFrom(dialect, model, model.columns),
+      ending: orderBy(dialect, order),
+    })
+  })
+}
+
+/**
+ * The same through a table of pairs: each row holds all columns of the entity, then the owner's key as the pair holds it.
+ */
+export function selectPaired(
+  context: StatementContext,
+  model: EntityModel,
+  through: PairTable,
+  order: readonly MemberOrder[],
+): SelectByKeys {
+  const { sourceColumns, targetColumns } = through
+  return context.shape(through.model, `paired ${model.table} ${columnsKey(sourceColumns)} ${orderKey(order)}`, () => {
+    const { dialect } = context
+    const joined = targetColumns.map(
+      (column, i) => sql`${columnOf(dialect, column, 'p')} = ${columnOf(dialect, model.key[i] as ColumnModel, 't')}`,
+    )
+    const owner = sourceColumns.map((column) => columnOf(dialect, column, 'p'))
+    const ownerNamed = owner.map((column, i) => sql`${column} as ${sql.id(`heddle_owner_${i}`)}`)
+    return listSelect(dialect, {
+      match: sourceColumns,
+      matchNames: owner,
+      selected: [...model.columns, ...sourceColumns],
+      from: sql`select ${columnList(dialect, model.columns, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      ending: orderBy(dialect, order, 't'),
+    })
+  })
+}
+
+/** A column by which members are ordered. */
+export interface MemberOrder {
+  readonly column: ColumnModel
+  readonly direction: 'asc' | 'desc'
+}
+
+function orderKey(order: readonly MemberOrder[]): string {
+  return order.map(({ column, direction }) => `${column.index}${direction}`).join(',')
+}
+
+function orderBy(dialect: Dialect, order: readonly MemberOrder[], alias?: string): RawBuilder<unknown> {
+  if (order.length === 0) return sql``
+  const terms = order.map(({ column, direction }) => sql`${columnOf(dialect, column, alias)} ${sql.raw(direction)}`)
+  return sql` order by ${sql.join(terms)}`
+}
+
+type MakeKeyList = (dialect: Dialect, select: ListSelect) => (keys: readonly Row[]) => Statement[]
 
 const KEY_LISTS: Readonly<Record<Dialect['capabilities']['keyLists'], MakeKeyList>> = {
   arrays: byArrays,
@@ -87,31 +167,29 @@ function selectFrom(dialect: Dialect, model: EntityModel, columns: readonly Colu
 }
 
 /** `key = any($1)`: one constant text for any number of keys. */
-function byArrays(...[{ dialect }, model, selected, lock]: Parameters<MakeKeyList>): ReturnType<MakeKeyList> {
-  const elements = model.key.map((column) => sql.raw(dialect.product.arrayElement?.(column.type) ?? 'text'))
+function byArrays(dialect: Dialect, { match, matchNames, selected, from, ending }: ListSelect) {
+  const elements = match.map((column) => sql.raw(dialect.product.arrayElement?.(column.type) ?? 'text'))
   const arrays = elements.map((element, index) => sql`${new Slot(index)}::${element}[]`)
-  const key = tuple(model.key.map((column) => columnOf(dialect, column)))
+  const key = tuple(matchNames)
   const condition =
     arrays.length === 1 ? sql`${key} = any(${arrays[0]})` : sql`${key} in (select * from unnest(${sql.join(arrays)}))`
-  const source = sql`${selectFrom(dialect, model, selected)} where ${condition}${lockClause(dialect, lock)}`
-  const shape = compileShape(dialect, source)
-  return (keys) =>
+  const shape = compileShape(dialect, sql`${from} where ${condition}${ending}`)
+  return (keys: readonly Row[]) =>
     chunksOf(keys, KEYS_AT_ONCE, (key) => key).map(({ rows }) =>
-      statementOf(shape, transpose(rows, model.key.length), selected),
+      statementOf(shape, transpose(rows, match.length), selected),
     )
 }
 
 /** `key in (select value from json_each(?))`: one constant text here too. */
-function byJson(...[{ dialect }, model, selected]: Parameters<MakeKeyList>): ReturnType<MakeKeyList> {
+function byJson(dialect: Dialect, { match, matchNames, selected, from, ending }: ListSelect) {
   const read = ({ type }: ColumnModel, value: RawBuilder<unknown>) =>
     type.kind === 'bytes' ? sql`unhex(${value})` : value
-  const values = model.key.map((column, index) =>
-    read(column, model.key.length === 1 ? sql`value` : sql`json_extract(value, ${sql.lit(`$[${index}]`)})`),
+  const values = match.map((column, index) =>
+    read(column, match.length === 1 ? sql`value` : sql`json_extract(value, ${sql.lit(`$[${index}]`)})`),
   )
-  const key = tuple(model.key.map((column) => columnOf(dialect, column)))
   const list = sql`select ${sql.join(values)} from json_each(${new Slot(0)})`
-  const shape = compileShape(dialect, sql`${selectFrom(dialect, model, selected)} where ${key} in (${list})`)
-  return (keys) =>
+  const shape = compileShape(dialect, sql`${from} where ${tuple(matchNames)} in (${list})${ending}`)
+  return (keys: readonly Row[]) =>
     chunksOf(keys, KEYS_AT_ONCE, (key) => key).map(({ rows }) => statementOf(shape, [jsonKeys(rows)], selected))
 }
 
@@ -130,36 +208,30 @@ function jsonPart(value: unknown): string {
 }
 
 /** `key in (?, …)`, filled up to a power of two with the last key again, so that a few texts serve all numbers. */
-function byPlaceholders(...[context, model, selected, lock]: Parameters<MakeKeyList>): ReturnType<MakeKeyList> {
-  const width = model.key.length
-  const limit = largestSize(
-    Math.min(PLACEHOLDERS_AT_ONCE, Math.floor(context.dialect.capabilities.maxParameters / width)),
-  )
+function byPlaceholders(dialect: Dialect, select: ListSelect) {
+  const width = select.match.length
+  const limit = largestSize(Math.min(PLACEHOLDERS_AT_ONCE, Math.floor(dialect.capabilities.maxParameters / width)))
   const shapes = new Map<number, StatementShape>()
   const shapeOf = (size: number) => {
-    const known = shapes.get(size) ?? placeholderShape(context.dialect, model, selected, lock, size)
+    const known = shapes.get(size) ?? placeholderShape(dialect, select, size)
     shapes.set(size, known)
     return known
   }
-  return (keys) =>
+  return (keys: readonly Row[]) =>
     chunksOf(keys, limit, (key) => key).map(({ rows }) => {
       const size = paddedSize(rows.length)
-      return statementOf(shapeOf(size), padded(rows, size).flat(), selected)
+      return statementOf(shapeOf(size), padded(rows, size).flat(), select.selected)
     })
 }
 
 function placeholderShape(
   dialect: Dialect,
-  model: EntityModel,
-  selected: readonly ColumnModel[],
-  lock: LockOptions | undefined,
+  { match, matchNames, from, ending }: ListSelect,
   size: number,
 ): StatementShape {
-  const width = model.key.length
-  const key = tuple(model.key.map((column) => columnOf(dialect, column)))
+  const width = match.length
   const list = sql.join(Array.from({ length: size }, (_, row) => tuple(slots(width, row * width))))
-  const source = sql`${selectFrom(dialect, model, selected)} where ${key} in (${list})${lockClause(dialect, lock)}`
-  return compileShape(dialect, source)
+  return compileShape(dialect, sql`${from} where ${tuple(matchNames)} in (${list})${ending}`)
 }
 
 /** As many rows as the size says, the last one again and again behind the others. */

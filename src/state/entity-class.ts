@@ -3,6 +3,7 @@ import { type EntityModel, MODEL } from '../mapping/index.ts'
 import { nearest } from '../support/index.ts'
 import { checkValue, InstanceState } from './instance-state.ts'
 import { inspectInstance, toJson, toObject } from './plain.ts'
+import { readRelation, writeRelation } from './relation-access.ts'
 import { STATE, type Stateful } from './slot.ts'
 
 type Begin = (instance: object, values: unknown) => InstanceState
@@ -64,15 +65,24 @@ function assignValues(state: InstanceState, given: unknown): void {
   for (const property of Object.keys(given)) {
     const value = (given as Record<string, unknown>)[property]
     const column = model.columnOf.get(property)
-    if (column === undefined) throw unknownProperty(model, property)
-    if (value === undefined) continue
+    if (value === undefined && column !== undefined) continue
+    if (column === undefined) {
+      assignRelation(state, property, value)
+      continue
+    }
     checkValue(model, column, value)
     state.values[column.index] = value
   }
 }
 
+function assignRelation(state: InstanceState, property: string, value: unknown): void {
+  const index = state.model.relations.findIndex((relation) => relation.property === property)
+  if (index < 0) throw unknownProperty(state.model, property)
+  if (value !== undefined) writeRelation(state, index, value)
+}
+
 function unknownProperty(model: EntityModel, property: string): ArgumentError {
-  const names = [...model.columnOf.keys()]
+  const names = [...model.columnOf.keys(), ...model.relations.map((relation) => relation.property)]
   const close = nearest(property, names)
   const hint = close === undefined ? `its properties are ${names.join(', ')}` : `did you mean '${close}'?`
   return new ArgumentError(`new ${model.name}(…): there is no property '${property}'; ${hint}`)
@@ -86,14 +96,22 @@ function generateClass(model: EntityModel, begin: Begin): GeneratedClass | undef
       `set ${name}(value) { this.#state.write(${index}, value) }`
     )
   })
+  const relations = model.relations.map(({ property }, index) => {
+    const name = `[${JSON.stringify(property)}]`
+    return (
+      `get ${name}() { return readRelation(this.#state, ${index}) }\n` +
+      `set ${name}(value) { writeRelation(this.#state, ${index}, value) }`
+    )
+  })
   const source = `'use strict'; return class {
     #state
     constructor(values) { this.#state = begin(this, values) }
     get [STATE]() { return #state in this ? this.#state : undefined }
-    ${accessors.join('\n')}
+    ${[...accessors, ...relations].join('\n')}
   }`
   try {
-    return new Function('STATE', 'begin', source)(STATE, begin) as GeneratedClass
+    const make = new Function('STATE', 'begin', 'readRelation', 'writeRelation', source)
+    return make(STATE, begin, readRelation, writeRelation) as GeneratedClass
   } catch (error) {
     if (error instanceof EvalError) return undefined
     throw error
@@ -124,5 +142,16 @@ export function closureClass(model: EntityModel, begin: Begin): GeneratedClass {
       },
     })
   }
+  model.relations.forEach(({ property }, index) => {
+    Object.defineProperty(Generated.prototype, property, {
+      configurable: true,
+      get(this: Stateful) {
+        return readRelation(this[STATE] as InstanceState, index)
+      },
+      set(this: Stateful, value: unknown) {
+        writeRelation(this[STATE] as InstanceState, index, value)
+      },
+    })
+  })
   return Generated
 }

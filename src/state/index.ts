@@ -1,3 +1,4 @@
+export type { Collection } from './collection.ts'
 export { entity } from './entity.ts'
 export { createEntityClass } from './entity-class.ts'
 export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
@@ -12,7 +13,10 @@ export {
   type StateOwner,
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
+export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
+export { collectionOf } from './relation-sync.ts'
 export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
 export { tryStateOf } from './slot.ts'
 export { Snapshot } from './snapshot.ts'
+export { foreignKeyOf, knownOne, pointsAtKey } from './to-one.ts'
 export { type InFlight, type Transition, type UnitListener, UnitOfWork } from './unit-of-work.ts'

@@ -48,7 +48,8 @@ export function state(instance: object): InstanceInspection {
 export function stateOf(instance: unknown): InstanceState {
   const found = tryStateOf(instance)
   if (found === undefined) {
-    const given = instance === null ? 'null' : typeof instance === 'object' ? instance.constructor?.name : typeof instance
+    const given =
+      instance === null ? 'null' : typeof instance === 'object' ? instance.constructor?.name : typeof instance
     throw new UnmappedInstanceError(`An instance of an entity class is needed, ${given ?? 'an object'} was given.`)
   }
   return found

@@ -1,6 +1,7 @@
 import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
+import { keepSlot, restoreSlot } from './relation-slot.ts'
 
 /**
  * Where an instance stands towards the database. Exactly one holds at any time:
@@ -13,6 +14,21 @@ export type InstanceStatus = 'transient' | 'pending' | 'persistent' | 'deleted' 
 export interface StateOwner {
   /** Called before the first change since the last flush. Throws where the session can take no change now. */
   willChange(state: InstanceState): void
+  /** Loads a relation: the instance, null, or the members. */
+  loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
+  /** The instance of a row that the session holds. */
+  findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined
+  /** An instance was put into a relation that cascades save-update. */
+  addByCascade(state: InstanceState): void
+  /** An instance lost a parent without which it must not be: out at once where it is pending. */
+  expungeOrphan(state: InstanceState): void
+}
+
+/** The values and relations of an instance at some moment, to come back to. */
+export interface KeptRecord {
+  readonly values: readonly unknown[]
+  /** Instances, null, or the content of collections, by relation index. */
+  readonly related: readonly unknown[] | undefined
 }
 
 /** The values of changed columns before their first change since the last flush, by column index. */
@@ -39,6 +55,16 @@ export class InstanceState {
   wasDeleted = false
   /** All of its columns were dropped for reloading, and have not been read again since. */
   expired = false
+  /** By relation index: an instance or null, or a collection; `undefined` where nothing is known yet. */
+  related: unknown[] | undefined = undefined
+  /** What to-one relations were before their first change since the last flush; `undefined` where that is not known. */
+  relatedOriginals: Map<number, object | null | undefined> | undefined = undefined
+  /** Whether a relation was changed since the last flush. */
+  relationsChanged = false
+  /** The instances that came from the same query: relations are loaded for all of them together. */
+  siblings: readonly (InstanceState | null)[] | undefined = undefined
+  /** The parents by relations that own it: null where it was taken away and given to no other since. */
+  parents: Map<RelationLink, InstanceState | null> | undefined = undefined
 
   constructor(model: EntityModel, instance: object, values: unknown[]) {
     this.model = model
@@ -75,7 +101,7 @@ export class InstanceState {
   /** Remembers what a column was before its first change; forgets it again when the change is undone. */
   private track(column: ColumnModel, current: unknown, value: unknown): void {
     if (this.originals === undefined) {
-      this.owner?.willChange(this)
+      if (!this.relationsChanged) this.owner?.willChange(this)
       this.originals = new Map()
     }
     const { originals } = this
@@ -83,8 +109,26 @@ export class InstanceState {
     else if (value !== undefined && isSame(column, originals.get(column.index), value)) originals.delete(column.index)
   }
 
+  /** The slots of the relations, made when the first is needed. */
+  slots(): unknown[] {
+    this.related ??= new Array(linksOf(this.model).length).fill(undefined)
+    return this.related
+  }
+
+  /** A relation is about to change: like the first change of a column, the session is told, and may refuse it. */
+  noteRelationChange(): void {
+    if (this.relationsChanged) return
+    if (this.originals === undefined) this.owner?.willChange(this)
+    this.relationsChanged = true
+  }
+
   /** Whether there is a net change since the last flush. */
   get isModified(): boolean {
+    return this.hasColumnChanges || this.relationsChanged
+  }
+
+  /** The same for columns alone. */
+  get hasColumnChanges(): boolean {
     return this.originals !== undefined && this.originals.size > 0
   }
 
@@ -105,7 +149,16 @@ export class InstanceState {
       this.originals?.delete(index)
     }
     if (this.originals?.size === 0) this.originals = undefined
-    if (columns === this.model.columns) this.expired = true
+    if (columns !== this.model.columns) return
+    this.expired = true
+    this.forgetRelations()
+  }
+
+  /** Drops all relations, changes that were not flushed included. */
+  forgetRelations(): void {
+    this.related = undefined
+    this.relatedOriginals = undefined
+    this.relationsChanged = false
   }
 
   /** The values as the last flush or load left them: without the changes that are not flushed yet. */
@@ -113,6 +166,21 @@ export class InstanceState {
     const values = this.values.slice()
     if (this.originals !== undefined) for (const [index, value] of this.originals) values[index] = value
     return values
+  }
+
+  /** What the record is now, without changes of columns that are not flushed. */
+  keep(): KeptRecord {
+    return { values: this.committedValues(), related: this.related?.map(keepSlot) }
+  }
+
+  /** Makes the record what it was. */
+  putBack({ values, related }: KeptRecord): void {
+    this.values = values.slice()
+    this.originals = undefined
+    this.expired = values.every((value) => value === undefined)
+    const before = this.related
+    this.forgetRelations()
+    if (related !== undefined) this.related = related.map((slot, index) => restoreSlot(slot, before?.[index]))
   }
 
   /** The instance as errors and logs name it: `User#1`, or `User (new)`. */

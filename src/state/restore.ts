@@ -1,4 +1,4 @@
-import type { InstanceState } from './instance-state.ts'
+import type { InstanceState, KeptRecord } from './instance-state.ts'
 import type { FormerKey, Snapshot } from './snapshot.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -15,7 +15,7 @@ export function restore(unit: UnitOfWork, snapshot: Snapshot): void {
   for (const state of snapshot.inserted) makeTransientAgain(unit, state)
   for (const state of [...unit.pending]) unit.detach(state)
   restoreKeys(unit, snapshot)
-  for (const [state, values] of snapshot.values) restoreValues(unit, state, values)
+  for (const [state, kept] of snapshot.values) restoreRecord(unit, state, kept)
   for (const state of snapshot.volatile) restoreVolatile(unit, snapshot, state)
   for (const state of [...unit.dirty]) if (!state.isModified) unit.dirty.delete(state)
 }
@@ -61,11 +61,9 @@ function reviveDeleted(unit: UnitOfWork, state: InstanceState): void {
   if (state.status === 'deleted') unit.move(state, 'persistent', 'deletedToPersistent')
 }
 
-function restoreValues(unit: UnitOfWork, state: InstanceState, values: readonly unknown[]): void {
+function restoreRecord(unit: UnitOfWork, state: InstanceState, kept: KeptRecord): void {
   if (state.owner !== unit || state.status !== 'persistent') return
-  state.values = values.slice()
-  state.expired = values.every((value) => value === undefined)
-  state.originals = undefined
+  state.putBack(kept)
   unit.dirty.delete(state)
 }
 

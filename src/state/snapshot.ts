@@ -1,6 +1,6 @@
 import type { EntityModel } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
-import type { InstanceState } from './instance-state.ts'
+import type { InstanceState, KeptRecord } from './instance-state.ts'
 
 /** The identity that an instance had before its key changed. */
 export interface FormerKey {
@@ -18,8 +18,8 @@ export class Snapshot {
   readonly inserted = new Set<InstanceState>()
   /** Instances whose DELETE was flushed. */
   readonly deleted = new Set<InstanceState>()
-  /** The values at the beginning, of instances that have changed since. */
-  readonly values = new Map<InstanceState, readonly unknown[]>()
+  /** The values and relations at the beginning, of instances that have changed since. */
+  readonly values = new Map<InstanceState, KeptRecord>()
   readonly formerKeys = new Map<InstanceState, FormerKey>()
   /** Instances loaded after the first write: their values may be of rows that a rollback takes back. */
   readonly volatile = new Set<InstanceState>()
@@ -43,7 +43,7 @@ export class Snapshot {
 
   /** Keeps the values of an instance as they are now, unless an earlier change has kept them already. */
   noteChange(state: InstanceState): void {
-    if (!this.knows(state)) this.values.set(state, state.committedValues())
+    if (!this.knows(state)) this.values.set(state, state.keep())
   }
 
   /** Notes that an instance took its values from the database just now. */

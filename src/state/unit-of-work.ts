@@ -1,18 +1,26 @@
 import { InvalidRequestError } from '../errors.ts'
-import type { EntityModel } from '../mapping/index.ts'
+import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
 import { identityOf, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
 import { stateOf } from './inspect.ts'
-import { checkFields } from './instantiate.ts'
 import type { InstanceState, InstanceStatus, StateOwner } from './instance-state.ts'
+import { checkFields } from './instantiate.ts'
+import { reachable } from './reach.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A change of status, as listeners hear of it. */
 export type Transition =
-  | 'transientToPending' | 'pendingToTransient' | 'pendingToPersistent' | 'persistentToTransient'
-  | 'persistentToDeleted' | 'deletedToPersistent' | 'deletedToDetached' | 'persistentToDetached'
-  | 'detachedToPersistent' | 'loadedAsPersistent'
+  | 'transientToPending'
+  | 'pendingToTransient'
+  | 'pendingToPersistent'
+  | 'persistentToTransient'
+  | 'persistentToDeleted'
+  | 'deletedToPersistent'
+  | 'deletedToDetached'
+  | 'persistentToDetached'
+  | 'detachedToPersistent'
+  | 'loadedAsPersistent'
 
 /** What the session wants to hear, and may refuse by throwing. */
 export interface UnitListener {
@@ -21,6 +29,8 @@ export interface UnitListener {
   beforeAttach(state: InstanceState): void
   afterAttach(state: InstanceState): void
   transitioned(state: InstanceState, transition: Transition): void
+  /** Loads a relation in the session's turn. */
+  loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
 }
 
 /** The instances whose statements a flush is sending. */
@@ -84,6 +94,40 @@ export class UnitOfWork implements StateOwner {
     this.refuseSecondInstance(state)
     this.#listener.beforeChange('add', state)
     this.attach(state)
+    this.addReachable(state)
+  }
+
+  /** Follows the save-update cascade: what is reached and in no session joins this one. */
+  private addReachable(start: InstanceState): void {
+    if (start.related === undefined) return
+    for (const state of reachable(start, 'save-update')) this.addByCascade(state)
+  }
+
+  addByCascade(state: InstanceState): void {
+    if (state.owner === this || state.wasDeleted) {
+      if (state.wasDeleted && state.owner === this) throw deletedAlready(state)
+      return
+    }
+    this.refuseForeign(state, 'add')
+    checkFields(state)
+    this.refuseSecondInstance(state)
+    this.attach(state)
+    this.addReachable(state)
+  }
+
+  expungeOrphan(state: InstanceState): void {
+    if (state.owner !== this || state.status !== 'pending' || this.isInFlight(state)) return
+    for (const lost of [state, ...reachable(state, 'save-update')]) {
+      if (lost.owner === this && lost.status === 'pending') this.detach(lost)
+    }
+  }
+
+  loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
+    return this.#listener.loadRelated(state, link)
+  }
+
+  findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined {
+    return this.map.find(model, identity)?.instance
   }
 
   private attach(state: InstanceState): void {
@@ -127,8 +171,11 @@ export class UnitOfWork implements StateOwner {
       throw new InvalidRequestError(`Expunging ${state.describe()}: it is not in this session.`)
     }
     if (this.isInFlight(state)) throw beingFlushed(state, 'expunge')
-    this.snapshot?.forget(state)
-    this.detach(state)
+    const reached = state.related === undefined ? [] : reachable(state, 'expunge')
+    for (const gone of [state, ...reached.filter((other) => other.owner === this && !this.isInFlight(other))]) {
+      this.snapshot?.forget(gone)
+      this.detach(gone)
+    }
   }
 
   private isInFlight(state: InstanceState): boolean {

@@ -1,0 +1,40 @@
+import type { ColumnModel } from '../mapping/index.ts'
+import type { InstanceState } from '../state/index.ts'
+
+/** The values of rows inserted by this flush, by column index. */
+export type MadeRows = ReadonlyMap<InstanceState, readonly unknown[]>
+
+/** The value of another instance's column, which may not exist before that one's INSERT has run. */
+export class DeferredKey {
+  readonly state: InstanceState
+  readonly column: ColumnModel
+
+  constructor(state: InstanceState, column: ColumnModel) {
+    this.state = state
+    this.column = column
+  }
+
+  /** The value now that its row is there. */
+  resolve(made: MadeRows): unknown {
+    const row = made.get(this.state)
+    return row === undefined ? this.state.values[this.column.index] : row[this.column.index]
+  }
+}
+
+/** The value that a foreign key is to hold: known now, or once the row it points at is inserted. */
+export function keyOf(state: InstanceState, column: ColumnModel): unknown {
+  return state.status === 'pending' ? new DeferredKey(state, column) : state.values[column.index]
+}
+
+/** Replaces deferred keys in an array of column values by what they have become. */
+export function resolveValues(values: unknown[], made: MadeRows): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    if (value instanceof DeferredKey) values[i] = value.resolve(made)
+  }
+}
+
+/** The same in the changes of an update. */
+export function resolveChanges(changes: Map<number, unknown>, made: MadeRows): void {
+  for (const [index, value] of changes) if (value instanceof DeferredKey) changes.set(index, value.resolve(made))
+}

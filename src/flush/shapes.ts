@@ -1,0 +1,66 @@
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { isExpression } from '../state/index.ts'
+import type { DeleteStep, InsertStep, UpdateStep } from './steps.ts'
+import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
+
+/** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`. */
+export function insertSteps(model: EntityModel, inserts: readonly PendingInsert[]): InsertStep[] {
+  const steps: { step: InsertStep; inserts: PendingInsert[]; shape: string }[] = []
+  for (const insert of inserts) {
+    const shape = insertShape(model, insert)
+    const last = steps.at(-1)
+    if (last?.shape === shape) last.inserts.push(insert)
+    else steps.push(startInsertStep(model, insert, shape))
+  }
+  return steps.map(({ step }) => step)
+}
+
+/** One letter a column: left to the database, computed by an expression, or a value. */
+function insertShape(model: EntityModel, { values }: PendingInsert): string {
+  let shape = ''
+  for (let i = 0; i < model.columns.length; i++) shape += values[i] === undefined ? '-' : letterOf(values[i])
+  return shape
+}
+
+function letterOf(value: unknown): string {
+  return isExpression(value) ? 'x' : 'v'
+}
+
+function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string) {
+  const inserts = [insert]
+  const columns = model.columns.filter((column) => shape[column.index] !== '-')
+  const returning = model.columns.filter((column) => shape[column.index] !== 'v')
+  const step: InsertStep = { kind: 'insert', model, columns, returning, inserts }
+  return { step, inserts, shape }
+}
+
+/** Updates of the same columns travel together. */
+export function updateSteps(
+  model: EntityModel,
+  updates: readonly PendingUpdate[],
+  match: readonly ColumnModel[] = matchOf(model),
+): UpdateStep[] {
+  const groups = Map.groupBy(updates, (update) => updateShape(model, update))
+  return [...groups].map(([shape, group]) => ({
+    kind: 'update',
+    model,
+    set: model.columns.filter((column) => shape[column.index] !== '-'),
+    match,
+    updates: group,
+  }))
+}
+
+function updateShape(model: EntityModel, { changes }: PendingUpdate): string {
+  let shape = ''
+  for (const { index } of model.columns) shape += changes.has(index) ? letterOf(changes.get(index)) : '-'
+  return shape
+}
+
+export function deleteStep(model: EntityModel, deletes: readonly PendingDelete[]): DeleteStep {
+  return { kind: 'delete', model, match: matchOf(model), deletes }
+}
+
+/** How a row is found: by its key, and by its version where it has one. */
+function matchOf(model: EntityModel): readonly ColumnModel[] {
+  return model.version === undefined ? model.key : [...model.key, model.version]
+}

@@ -1,0 +1,240 @@
+import { FlushError } from '../errors.ts'
+import type { ColumnModel } from '../mapping/index.ts'
+import {
+  checkValue,
+  type InstanceState,
+  identityOf,
+  keyValuesOf,
+  type Originals,
+  type UnitOfWork,
+} from '../state/index.ts'
+import { DeferredKey } from './deferred-key.ts'
+import { type ForeignKeyValues, relationKeys } from './foreign-keys.ts'
+import { collectPairs, type PairWork } from './pairs.ts'
+
+/** A row to be inserted, with the values it had when the flush began. Filled in as the rows it depends on are made. */
+export interface PendingInsert {
+  readonly state: InstanceState
+  /** By column index; `undefined` where the database is to make the value. */
+  readonly values: unknown[]
+}
+
+/** A row to be updated, with the changes made before the flush began. */
+export interface PendingUpdate {
+  readonly state: InstanceState
+  /** The new values of the changed columns, by column index. */
+  readonly changes: Map<number, unknown>
+  /** What the columns were that the program has changed. */
+  readonly originals: Originals
+  /** The key of the row as stored; undefined for a row that this flush inserts. */
+  readonly storedKey: readonly unknown[] | undefined
+  /** The version of the row as read; undefined where the entity has none. */
+  readonly storedVersion: unknown
+  /** The doomed instance whose row this instance takes over: its key was deleted and inserted in one flush. */
+  readonly replaces: InstanceState | undefined
+}
+
+export interface PendingDelete {
+  readonly state: InstanceState
+  readonly storedKey: readonly unknown[]
+  readonly storedVersion: unknown
+}
+
+/** Everything that one flush is to write. A copy: what the program changes meanwhile belongs to the next flush. */
+export interface FlushWork {
+  readonly inserts: readonly PendingInsert[]
+  readonly updates: readonly PendingUpdate[]
+  readonly deletes: readonly PendingDelete[]
+  /** Foreign keys that are written by an UPDATE of their own once all rows are there. */
+  readonly late: ForeignKeyValues
+  readonly pairs: readonly PairWork[]
+  /** Instances that are dirty without any net change of their columns. */
+  readonly unchanged: readonly InstanceState[]
+  /** Instances whose relations have changed. */
+  readonly related: readonly InstanceState[]
+}
+
+/**
+ * Collects what a flush writes. Changes nothing.
+ *
+ * @throws FlushError for an instance whose key is incomplete and that the database will not complete.
+ */
+export function collectWork(unit: UnitOfWork): FlushWork {
+  const keys = relationKeys(unit)
+  const deletes = [...unit.doomed].map(collectDelete)
+  const { inserts, switches } = collectInserts(unit, deletes, keys.values)
+  const replaced = new Set(switches.map((update) => update.replaces))
+  const { updates, unchanged } = collectUpdates(unit, keys.values)
+  return {
+    inserts,
+    updates: [...updates, ...switches],
+    deletes: deletes.filter((removal) => !replaced.has(removal.state)),
+    late: keys.late,
+    pairs: collectPairs(unit),
+    unchanged,
+    related: [...unit.pending, ...unit.dirty].filter((state) => state.relationsChanged),
+  }
+}
+
+function collectUpdates(unit: UnitOfWork, keys: ForeignKeyValues) {
+  const updates: PendingUpdate[] = []
+  const unchanged: InstanceState[] = []
+  const given = [...keys.keys()].filter((state) => state.status === 'persistent')
+  for (const state of new Set([...unit.dirty, ...given])) {
+    if (unit.doomed.has(state)) continue
+    const update = collectUpdate(state, keys.get(state))
+    if (update.changes.size > 0) updates.push(update)
+    else unchanged.push(state)
+  }
+  return { updates, unchanged }
+}
+
+function collectDelete(state: InstanceState): PendingDelete {
+  return { state, storedKey: state.storedKey as readonly unknown[], storedVersion: storedVersionOf(state) }
+}
+
+function collectInserts(unit: UnitOfWork, deletes: readonly PendingDelete[], keys: ForeignKeyValues) {
+  const inserts: PendingInsert[] = []
+  const switches: PendingUpdate[] = []
+  const doomed = deletes.length === 0 ? undefined : new Map(deletes.map(({ state }) => [rowName(state), state]))
+  for (const state of unit.pending) {
+    const insert = collectInsert(state, keys.get(state))
+    const replaced = doomed?.get(rowName(state, insert.values))
+    if (replaced === undefined) inserts.push(insert)
+    else switches.push(rowSwitch(insert, replaced))
+  }
+  return { inserts, switches }
+}
+
+/** A key for one row of one entity, for looking up only. */
+function rowName(state: InstanceState, values?: readonly unknown[]): string | undefined {
+  const { model } = state
+  const key = values === undefined ? undefined : keyValuesOf(model, values)
+  if (key?.some((part) => part instanceof DeferredKey)) return undefined
+  const identity = key === undefined ? state.identity : identityOf(model, key)
+  return identity === undefined ? undefined : `${model.table} ${typeof identity} ${String(identity)}`
+}
+
+function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> | undefined): PendingInsert {
+  const values = state.values.slice()
+  for (const [index, value] of keys ?? []) values[index] = value
+  for (const column of state.model.columns) {
+    if (values[column.index] === undefined) values[column.index] = initialValue(state, column)
+    else if (values[column.index] === null && column.autoincrement) values[column.index] = undefined
+  }
+  refuseIncompleteKey(state, values)
+  refuseNullVersion(state, values)
+  return { state, values }
+}
+
+/** `undefined` leaves the value to the database. */
+function initialValue(state: InstanceState, column: ColumnModel): unknown {
+  if (column.makeDefault !== undefined) return made(state, column, column.makeDefault)
+  if (column.version) return 1
+  if (column.autoincrement || column.serverDefault !== undefined) return undefined
+  return null
+}
+
+function refuseIncompleteKey(state: InstanceState, values: readonly unknown[]): void {
+  for (const column of state.model.key) {
+    if (values[column.index] !== null) continue
+    throw new FlushError(
+      `Flushing ${state.describe()}: its key ${column.property} is null, and nothing makes one; ` +
+        'give it a value, a default, or let it be an autoincrement key.',
+    )
+  }
+}
+
+function refuseNullVersion(state: InstanceState, values: readonly unknown[]): void {
+  const { version } = state.model
+  if (version === undefined || values[version.index] !== null) return
+  throw new FlushError(
+    `Flushing ${state.describe()}: its version ${version.property} is null; leave it out, or set it.`,
+  )
+}
+
+function collectUpdate(state: InstanceState, keys: ReadonlyMap<number, unknown> | undefined): PendingUpdate {
+  const originals: Originals = state.originals ?? new Map()
+  const changes = new Map<number, unknown>()
+  for (const index of originals.keys()) changes.set(index, state.values[index])
+  for (const [index, value] of keys ?? []) setKey(state, changes, index, value)
+  for (const column of state.model.key) {
+    if (changes.has(column.index) && changes.get(column.index) === null) throw nullKey(state, column)
+  }
+  if (changes.size > 0) addAutomaticChanges(state, changes)
+  return {
+    state,
+    changes,
+    originals,
+    storedKey: state.storedKey as readonly unknown[],
+    storedVersion: storedVersionOf(state),
+    replaces: undefined,
+  }
+}
+
+/** A relation's word wins over a key that was set by hand; where the stored key is the same there is nothing to write. */
+function setKey(state: InstanceState, changes: Map<number, unknown>, index: number, value: unknown): void {
+  const stored = state.originals?.has(index) === true ? state.originals.get(index) : state.values[index]
+  const { type } = state.model.columns[index] as ColumnModel
+  const isKnown = stored !== undefined && !(value instanceof DeferredKey)
+  const isSame = isKnown && (stored === value || (stored !== null && value !== null && type.equals(stored, value)))
+  if (isSame) changes.delete(index)
+  else changes.set(index, value)
+}
+
+function nullKey(state: InstanceState, column: ColumnModel): FlushError {
+  return new FlushError(
+    `Flushing ${state.describe()}: its key ${column.property} was set to null; a row needs its key.`,
+  )
+}
+
+/** What changes with every UPDATE: the version counter, and columns with `onUpdate`. */
+function addAutomaticChanges(state: InstanceState, changes: Map<number, unknown>): void {
+  for (const column of state.model.columns) {
+    if (changes.has(column.index)) continue
+    if (column.version) changes.set(column.index, nextVersion(storedVersionOf(state)))
+    else if (column.makeOnUpdate !== undefined) changes.set(column.index, made(state, column, column.makeOnUpdate))
+  }
+}
+
+/** A value that the program's own function makes is checked like one that it assigns. */
+function made(state: InstanceState, column: ColumnModel, make: () => unknown): unknown {
+  const value = make()
+  checkValue(state.model, column, value)
+  return value
+}
+
+function nextVersion(version: unknown): number {
+  return typeof version === 'number' ? version + 1 : 1
+}
+
+/** The version that the row had when it was read, whatever the program has set since. */
+function storedVersionOf(state: InstanceState): unknown {
+  const { version } = state.model
+  if (version === undefined) return undefined
+  const original = state.originals?.get(version.index)
+  return original === undefined ? state.values[version.index] : original
+}
+
+/** The new instance takes over the row of the deleted one: one UPDATE of what differs. */
+function rowSwitch(insert: PendingInsert, replaced: InstanceState): PendingUpdate {
+  const { state, values } = insert
+  const changes = new Map<number, unknown>()
+  const stored = replaced.committedValues()
+  for (const column of state.model.columns) {
+    const value = values[column.index]
+    if (value === undefined || column.primaryKey || column.version) continue
+    const before = stored[column.index]
+    const same = before === value || (before != null && value !== null && column.type.equals(before, value))
+    if (!same) changes.set(column.index, value)
+  }
+  if (changes.size > 0) addAutomaticChanges(replaced, changes)
+  return {
+    state,
+    changes,
+    originals: new Map(),
+    storedKey: replaced.storedKey as readonly unknown[],
+    storedVersion: storedVersionOf(replaced),
+    replaces: replaced,
+  }
+}

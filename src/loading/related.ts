@@ -1,0 +1,208 @@
+import type { Connection } from '../engine/index.ts'
+import { MultipleResultsError } from '../errors.ts'
+import type { ColumnModel, RelationLink } from '../mapping/index.ts'
+import type { MemberOrder } from '../sql/index.ts'
+import {
+  collectionOf,
+  foreignKeyOf,
+  type IdentityKey,
+  type InstanceState,
+  identityOf,
+  knownOne,
+  pointsAtKey,
+  type UnitOfWork,
+} from '../state/index.ts'
+import { hydrateRows, hydrationOf } from './hydrate.ts'
+
+/** Where the statements of a load run. */
+export interface RelatedSource {
+  readonly unit: UnitOfWork
+  connectionFor(model: RelationLink['target']): Promise<Connection>
+}
+
+/**
+ * Loads one relation for several instances of an entity at once: one statement for up to ten thousand of them. Those that have it
+ * already are left alone.
+ */
+export async function loadRelation(
+  source: RelatedSource,
+  states: readonly InstanceState[],
+  link: RelationLink,
+): Promise<void> {
+  const lacking = states.filter((state) => !isLoaded(state, link))
+  if (lacking.length === 0) return
+  if (link.holder === 'source') await loadTargets(source, lacking, link)
+  else await loadMembers(source, lacking, link)
+}
+
+/** Whether a relation can be read without loading it. */
+export function isLoaded(state: InstanceState, link: RelationLink): boolean {
+  return link.toMany ? collectionOf(state, link).isLoaded : knownOne(state, link) !== undefined
+}
+
+/** What the loaded relation of one instance is: the instance, null, or the members. */
+export function relatedValue(state: InstanceState, link: RelationLink): unknown {
+  return link.toMany ? collectionOf(state, link).view : knownOne(state, link)
+}
+
+/** To-one by foreign key: each target once, whatever the number of those that point at it. */
+async function loadTargets(source: RelatedSource, states: readonly InstanceState[], link: RelationLink): Promise<void> {
+  const keys = new Map<IdentityKey, unknown[]>()
+  for (const state of states) {
+    const identity = foreignKeyOf(state, link)
+    if (identity != null)
+      keys.set(
+        identity,
+        link.pairs.map(({ source: column }) => state.values[column.index]),
+      )
+  }
+  const found = await targetsByKey(source, link, [...keys.values()])
+  for (const state of states) {
+    const identity = foreignKeyOf(state, link)
+    if (identity !== undefined && !hasSlot(state, link)) {
+      state.slots()[link.index] = identity === null ? null : (found.get(identity)?.instance ?? null)
+    }
+  }
+}
+
+/** A program may have set the property while the statement ran: its word stays. */
+function hasSlot(state: InstanceState, link: RelationLink): boolean {
+  return state.related?.[link.index] !== undefined
+}
+
+async function targetsByKey(source: RelatedSource, link: RelationLink, keys: readonly unknown[][]) {
+  const targets = link.pairs.map(({ target }) => target)
+  const found = new Map<IdentityKey, InstanceState>()
+  const wanted = pointsAtKey(link) ? keys.filter((key) => !takePresent(source.unit, link, key, found)) : keys
+  if (wanted.length === 0) return found
+  const connection = await source.connectionFor(link.target)
+  const { statements, dialect } = connection
+  const select = pointsAtKey(link)
+    ? statements.selectByKeys(link.target, link.target.columns)
+    : statements.selectMembers(link.target, targets, [])
+  for (const statement of select(wanted)) {
+    const { rows } = await connection.run(statement)
+    const hydration = hydrationOf(dialect, link.target, link.target.columns)
+    for (const state of hydrateRows(source.unit, hydration, rows, { populateExisting: false })) {
+      const identity = state === null ? undefined : identityOf(link.target, valuesOf(state, targets))
+      if (state !== null && identity !== undefined) found.set(identity, state)
+    }
+  }
+  return found
+}
+
+function takePresent(
+  unit: UnitOfWork,
+  link: RelationLink,
+  key: readonly unknown[],
+  found: Map<IdentityKey, InstanceState>,
+): boolean {
+  const identity = identityOf(link.target, key)
+  const present = identity === undefined ? undefined : unit.find(link.target, identity)
+  if (present === undefined || identity === undefined || present.expired) return false
+  found.set(identity, present)
+  return true
+}
+
+function valuesOf(state: InstanceState, columns: readonly ColumnModel[]): unknown[] {
+  const values = state.committedValues()
+  return columns.map((column) => values[column.index])
+}
+
+/** To-many, and to-one held by the other side: the members of all owners together, put to each in order. */
+async function loadMembers(source: RelatedSource, states: readonly InstanceState[], link: RelationLink): Promise<void> {
+  const members = new Map<IdentityKey, object[]>()
+  const keys = new Map<IdentityKey, unknown[]>()
+  for (const state of states) {
+    const key = ownerKey(state, link)
+    const identity = identityOf(link.source, key)
+    if (identity === undefined) continue
+    keys.set(identity, key)
+    members.set(identity, [])
+  }
+  if (keys.size > 0) await readMembers(source, link, [...keys.values()], members)
+  for (const state of states) {
+    const identity = identityOf(link.source, ownerKey(state, link))
+    giveMembers(state, link, identity === undefined ? [] : (members.get(identity) ?? []))
+  }
+}
+
+/** The stored values by which members point at their owner. */
+function ownerKey(state: InstanceState, link: RelationLink): unknown[] {
+  if (link.through !== undefined) return [...(state.storedKey ?? [])]
+  return valuesOf(
+    state,
+    link.pairs.map(({ source }) => source),
+  )
+}
+
+async function readMembers(
+  source: RelatedSource,
+  link: RelationLink,
+  keys: readonly unknown[][],
+  members: Map<IdentityKey, object[]>,
+): Promise<void> {
+  const connection = await source.connectionFor(link.target)
+  const { statements, dialect } = connection
+  const order = orderOf(link)
+  const foreignKey = link.pairs.map(({ target }) => target)
+  const select =
+    link.through === undefined
+      ? statements.selectMembers(link.target, foreignKey, order)
+      : statements.selectPaired(link.target, link.through, order)
+  const hydration = hydrationOf(dialect, link.target, link.target.columns)
+  const owners = ownerReader(link, dialect)
+  for (const statement of select(keys)) {
+    const rows = (await connection.run(statement)).rows as unknown[][]
+    const identities = rows.map(owners)
+    hydrateRows(source.unit, hydration, rows, { populateExisting: false }).forEach((member, i) => {
+      const identity = identities[i]
+      if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
+    })
+  }
+}
+
+/** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what the pair adds at the end. */
+function ownerReader(link: RelationLink, dialect: Connection['dialect']): (row: unknown[]) => IdentityKey | undefined {
+  const width = link.target.columns.length
+  const columns = link.through?.sourceColumns ?? link.pairs.map(({ target }) => target)
+  const decoders = columns.map(
+    (column) => dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined,
+  )
+  return (row) => {
+    const raw = link.through !== undefined ? row.splice(width) : columns.map((column) => row[column.index])
+    const values = raw.map((value, i) => (value === null ? null : (decoders[i]?.(value) ?? value)))
+    return identityOf(link.source, values)
+  }
+}
+
+function giveMembers(state: InstanceState, link: RelationLink, members: readonly object[]): void {
+  if (link.toMany) {
+    const collection = collectionOf(state, link)
+    if (!collection.isLoaded) collection.load(members)
+    return
+  }
+  if (members.length > 1) throw severalForOne(state, link, members.length)
+  if (!hasSlot(state, link)) state.slots()[link.index] = members[0] ?? null
+}
+
+function severalForOne(state: InstanceState, link: RelationLink, count: number): MultipleResultsError {
+  return new MultipleResultsError(
+    `Loading ${state.describe()}.${link.property}: a ${link.kind} relation has one row at most, ${count} were found.`,
+  )
+}
+
+/** The order that the relation was declared with. */
+function orderOf(link: RelationLink): MemberOrder[] {
+  const { orderBy } = link.options
+  if (orderBy === undefined) return []
+  const terms = typeof orderBy === 'string' || isPairTerm(orderBy) ? [orderBy] : orderBy
+  return terms.map((term) => {
+    const [property, direction] = typeof term === 'string' ? [term, 'asc' as const] : (term as [string, 'asc' | 'desc'])
+    return { column: link.target.columnOf.get(property) as ColumnModel, direction }
+  })
+}
+
+function isPairTerm(term: unknown): term is readonly [string, 'asc' | 'desc'] {
+  return Array.isArray(term) && term.length === 2 && (term[1] === 'asc' || term[1] === 'desc')
+}

@@ -1,0 +1,172 @@
+import { MappingError } from '../errors.ts'
+import { referencedColumn } from './foreign-keys.ts'
+import { listed } from './found.ts'
+import type { ColumnModel, EntityModel } from './model.ts'
+import { type PairTable, pairTableOf } from './pair-table.ts'
+import { type RelationModel, relationsOf } from './relations.ts'
+
+/** A column of one entity and the one of the other that must hold the same value. */
+export interface ColumnPair {
+  readonly source: ColumnModel
+  readonly target: ColumnModel
+}
+
+/**
+ * A relation with everything that is needed to follow it: which columns hold the key, on which side, through which table, and what
+ * the other side calls it.
+ */
+export interface RelationLink extends RelationModel {
+  /** Its place among the entity's relations, and in every state record of the entity. */
+  readonly index: number
+  readonly toMany: boolean
+  /** Who holds the foreign key: this entity, the target, or a table of pairs. */
+  readonly holder: 'source' | 'target' | 'pairs'
+  /** The columns on both sides that hold the same values; empty where a table of pairs stands between. */
+  readonly pairs: readonly ColumnPair[]
+  readonly through: PairTable | undefined
+  /** The property of the target that is this relation seen from there. */
+  readonly inverse: RelationLink | undefined
+  /** Whether the other side may only belong to one of these. */
+  readonly ownsTarget: boolean
+}
+
+const known = new WeakMap<EntityModel, readonly RelationLink[]>()
+
+/** The relations of an entity, in the order of the definition, ready to be followed. @throws MappingError when one cannot be */
+export function linksOf(model: EntityModel): readonly RelationLink[] {
+  let links = known.get(model)
+  if (links === undefined) {
+    links = model.relations.length === 0 ? none : [...relationsOf(model).values()].map(makeLink)
+    known.set(model, links)
+  }
+  return links
+}
+
+const none: readonly RelationLink[] = Object.freeze([])
+
+/** The relation of that property, or undefined. */
+export function linkOf(model: EntityModel, property: string): RelationLink | undefined {
+  return linksOf(model).find((link) => link.property === property)
+}
+
+function makeLink(relation: RelationModel, index: number): RelationLink {
+  const toMany = relation.kind === 'oneToMany' || relation.kind === 'manyToMany'
+  const { holder, pairs, through } = connectionOf(relation)
+  return Object.freeze({
+    ...relation,
+    index,
+    toMany,
+    holder,
+    pairs,
+    through,
+    ownsTarget: relation.cascade.has('delete-orphan'),
+    get inverse() {
+      const { backPopulates } = relation
+      return backPopulates === undefined ? undefined : linkOf(relation.target, backPopulates)
+    },
+  })
+}
+
+interface Connected {
+  readonly holder: RelationLink['holder']
+  readonly pairs: readonly ColumnPair[]
+  readonly through: PairTable | undefined
+}
+
+function connectionOf(relation: RelationModel): Connected {
+  const { kind, source, target } = relation
+  if (kind === 'manyToMany') return { holder: 'pairs', pairs: [], through: pairTableOf(relation) }
+  if (kind === 'manyToOne' || (kind === 'oneToOne' && holdsKey(relation))) {
+    return { holder: 'source', pairs: keyPairs(relation, source, target), through: undefined }
+  }
+  const pairs = keyPairs(relation, target, source).map(({ source: held, target: key }) => ({
+    source: key,
+    target: held,
+  }))
+  return { holder: 'target', pairs, through: undefined }
+}
+
+/** A one-to-one side holds the key when it names it, or when only it refers to the other. */
+function holdsKey({ foreignKey, source, target }: RelationModel): boolean {
+  if (foreignKey !== undefined) return true
+  return referencesTo(source, target).length > 0 && referencesTo(target, source).length === 0
+}
+
+function referencesTo(holder: EntityModel, target: EntityModel): ColumnModel[] {
+  return holder.columns.filter(({ references }) => references?.table === target.table)
+}
+
+/** The columns of `holder` that hold the key of `owner`, each with the column that it holds. */
+function keyPairs(relation: RelationModel, holder: EntityModel, owner: EntityModel): ColumnPair[] {
+  const named = relation.foreignKey ?? inverseKey(relation)
+  const columns = named?.map((name) => holder.columnOf.get(name) as ColumnModel) ?? inferredKey(relation, holder, owner)
+  if (columns.length !== owner.key.length && !columns.every((column) => column.references !== undefined)) {
+    throw new MappingError(
+      `${placeOf(relation)}: the key of ${owner.name} has ${owner.key.length} column(s) (${listed(owner.key.map((c) => c.property))}), ` +
+        `the foreign key ${columns.length}; name one column for each.`,
+    )
+  }
+  return columns.map((column, i) => ({ source: column, target: heldColumn(relation, column, owner, i) }))
+}
+
+/** The foreign key that the other side names. */
+function inverseKey({ source, target, property, backPopulates }: RelationModel): readonly string[] | undefined {
+  const inverse = [...relationsOf(target).values()].find(
+    (other) => other.target === source && (other.property === backPopulates || other.backPopulates === property),
+  )
+  return inverse?.foreignKey
+}
+
+function inferredKey(relation: RelationModel, holder: EntityModel, owner: EntityModel): ColumnModel[] {
+  const candidates = referencesTo(holder, owner)
+  if (candidates.length === 0) {
+    throw new MappingError(
+      `${placeOf(relation)}: no column of ${holder.name} references ${owner.name}; add .references('${owner.table}.` +
+        `${owner.key[0]?.property}') to one, or name it with { foreignKey: '…' }.`,
+    )
+  }
+  const targets = new Set(candidates.map((column) => heldColumn(relation, column, owner, 0)))
+  if (targets.size === candidates.length && (candidates.length === 1 || candidates.length === owner.key.length)) {
+    return owner.key.length === 1 ? candidates : sortByKey(relation, candidates, owner)
+  }
+  const names = listed(candidates.map((column) => column.property))
+  throw new MappingError(
+    `${placeOf(relation)}: several columns of ${holder.name} reference ${owner.name} (${names}); say which one is meant with ` +
+      "{ foreignKey: '…' }.",
+  )
+}
+
+function sortByKey(relation: RelationModel, columns: readonly ColumnModel[], owner: EntityModel): ColumnModel[] {
+  const placeInKey = (column: ColumnModel) => owner.key.indexOf(heldColumn(relation, column, owner, 0))
+  return columns.toSorted((a, b) => placeInKey(a) - placeInKey(b))
+}
+
+/** The column whose value a foreign key column holds: the one it references, else the key's part of the same place. */
+function heldColumn(relation: RelationModel, column: ColumnModel, owner: EntityModel, place: number): ColumnModel {
+  const { references } = column
+  const referenced = references?.table === owner.table ? referencedColumn(owner, references.column) : owner.key[place]
+  if (referenced !== undefined) return referenced
+  throw new MappingError(
+    `${placeOf(relation)}: ${column.property} references '${references?.column}', which ${owner.name} has not.`,
+  )
+}
+
+function placeOf({ source, property }: RelationModel): string {
+  return `${source.name}.${property}`
+}
+
+/**
+ * The tables of pairs between the given entities, each once, for whoever makes their tables. One that is mapped as an entity of its own
+ * is left to that.
+ */
+export function pairTablesOf(models: readonly EntityModel[]): EntityModel[] {
+  const given = new Set(models)
+  const mapped = new Set(models.map((model) => model.table))
+  const tables = new Set<EntityModel>()
+  for (const model of models) {
+    for (const { through, target } of linksOf(model)) {
+      if (through !== undefined && given.has(target) && !mapped.has(through.model.table)) tables.add(through.model)
+    }
+  }
+  return [...tables]
+}

@@ -1,0 +1,251 @@
+import { DetachedInstanceError } from '../errors.ts'
+import type { RelationLink } from '../mapping/index.ts'
+import type { InstanceState } from './instance-state.ts'
+import { COLLECTION, type CollectionContent, type CollectionSlot } from './relation-slot.ts'
+
+/** Changes a collection, with everything that hangs on it: the other side, cascades, the session. */
+export interface CollectionChanges {
+  add(collection: Collection, item: object): void
+  remove(collection: Collection, item: object): void
+}
+
+/**
+ * One to-many property of one instance: its members, and what was added and removed since the last flush. While it is not loaded it
+ * knows only those; loading puts them together with the stored members.
+ */
+export class Collection implements CollectionSlot {
+  readonly [COLLECTION] = true
+  readonly state: InstanceState
+  readonly link: RelationLink
+  readonly #changes: CollectionChanges
+  /** The members as the program sees them; undefined while not loaded. */
+  #list: CollectionList | undefined
+  /** The same for looking up, once a collection is large. */
+  #members: Set<object> | undefined
+  added = new Set<object>()
+  removed = new Set<object>()
+  #unloaded: UnloadedList | undefined
+
+  constructor(state: InstanceState, link: RelationLink, changes: CollectionChanges, items?: readonly object[]) {
+    this.state = state
+    this.link = link
+    this.#changes = changes
+    if (items !== undefined) this.#fill(items)
+  }
+
+  get isLoaded(): boolean {
+    return this.#list !== undefined
+  }
+
+  /** What the property gives. */
+  get view(): CollectionList | UnloadedList {
+    if (this.#list !== undefined) return this.#list
+    this.#unloaded ??= new UnloadedList(this, this.#changes)
+    return this.#unloaded
+  }
+
+  /** The members that are known: all of a loaded collection, the added ones of another. */
+  get knownItems(): readonly object[] {
+    return this.#list ?? [...this.added]
+  }
+
+  /** Whether there is anything to write. */
+  get isChanged(): boolean {
+    return this.added.size > 0 || this.removed.size > 0
+  }
+
+  has(item: object): boolean {
+    return this.#list === undefined ? this.added.has(item) : this.#memberSet().has(item)
+  }
+
+  /** Puts a member in, without anything that hangs on it. False where it is in already. */
+  put(item: object): boolean {
+    if (this.has(item)) return false
+    if (!this.removed.delete(item)) this.added.add(item)
+    if (this.#list !== undefined) {
+      this.#memberSet().add(item)
+      Array.prototype.push.call(this.#list, item)
+    }
+    return true
+  }
+
+  /** Takes a member out, likewise. An unloaded collection takes any: it may be stored there. */
+  take(item: object): boolean {
+    if (this.#list === undefined) {
+      if (this.removed.has(item)) return false
+    } else {
+      if (!this.#memberSet().delete(item)) return false
+      Array.prototype.splice.call(this.#list, this.#list.indexOf(item), 1)
+    }
+    if (!this.added.delete(item)) this.removed.add(item)
+    return true
+  }
+
+  /** The stored members arrived: what was added and removed meanwhile is put on top of them. */
+  load(stored: readonly object[]): void {
+    const { added, removed } = this
+    const present = new Set(stored)
+    for (const item of added) if (present.has(item)) added.delete(item)
+    for (const item of removed) if (!present.has(item)) removed.delete(item)
+    this.#fill([...stored.filter((item) => !removed.has(item)), ...added])
+  }
+
+  #fill(items: readonly object[]): void {
+    const members = new Set(items)
+    this.#members = members.size > 16 ? members : undefined
+    this.#list = CollectionList.over(this, this.#changes, members)
+  }
+
+  #memberSet(): Set<object> | CollectionLookup {
+    if (this.#members !== undefined) return this.#members
+    const list = this.#list as CollectionList
+    if (list.length <= 16) return new CollectionLookup(list)
+    this.#members = new Set(list)
+    return this.#members
+  }
+
+  /** A copy of the content, to come back to. */
+  content(): CollectionContent {
+    return { items: this.#list?.slice(), added: new Set(this.added), removed: new Set(this.removed) }
+  }
+
+  restore({ items, added, removed }: CollectionContent): void {
+    this.added = new Set(added)
+    this.removed = new Set(removed)
+    if (items === undefined) {
+      this.#list = undefined
+      this.#members = undefined
+    } else {
+      this.#fill(items)
+    }
+  }
+}
+
+/** A small list as a set: looking through a few members is cheaper than keeping a second structure. */
+class CollectionLookup {
+  readonly #list: readonly object[]
+  constructor(list: readonly object[]) {
+    this.#list = list
+  }
+  has(item: object): boolean {
+    return this.#list.includes(item)
+  }
+  add(_item: object): void {}
+  delete(item: object): boolean {
+    return this.#list.includes(item)
+  }
+}
+
+interface Behind {
+  readonly collection: Collection
+  readonly changes: CollectionChanges
+}
+
+/** What is behind a list. Beside it, so that a list shows its members only. */
+const behind = new WeakMap<object, Behind>()
+
+/**
+ * A loaded collection: an array of the members. `add` and `remove`, and `push` and its like, tell the other side and the session;
+ * assigning to an index does not, and is refused by the types.
+ */
+export class CollectionList extends Array<object> {
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array
+  }
+
+  static over(collection: Collection, changes: CollectionChanges, items: Iterable<object>): CollectionList {
+    const list = new CollectionList()
+    for (const item of items) Array.prototype.push.call(list, item)
+    behind.set(list, { collection, changes })
+    return list
+  }
+
+  get isLoaded(): true {
+    return true
+  }
+
+  /** Puts instances in; those that are in already stay once. */
+  add(...items: object[]): void {
+    const { collection, changes } = behind.get(this) as Behind
+    for (const item of items) changes.add(collection, item)
+  }
+
+  /** Takes instances out. */
+  remove(...items: object[]): void {
+    const { collection, changes } = behind.get(this) as Behind
+    for (const item of items) changes.remove(collection, item)
+  }
+
+  override push(...items: object[]): number {
+    this.add(...items)
+    return this.length
+  }
+
+  override unshift(...items: object[]): number {
+    return this.push(...items)
+  }
+
+  override pop(): object | undefined {
+    return this.#takeAt(this.length - 1)
+  }
+
+  override shift(): object | undefined {
+    return this.#takeAt(0)
+  }
+
+  override splice(start: number, count = this.length, ...items: object[]): object[] {
+    const taken = this.slice(start, start < 0 ? this.length + start + count : start + count)
+    this.remove(...taken)
+    this.add(...items)
+    return taken
+  }
+
+  #takeAt(index: number): object | undefined {
+    const item = this[index]
+    if (item !== undefined) this.remove(item)
+    return item
+  }
+}
+
+/** A collection that is not loaded: `await` gives its members, `add` and `remove` need no loading. */
+export class UnloadedList implements PromiseLike<readonly object[]> {
+  readonly #collection: Collection
+  readonly #changes: CollectionChanges
+
+  constructor(collection: Collection, changes: CollectionChanges) {
+    this.#collection = collection
+    this.#changes = changes
+  }
+
+  get isLoaded(): false {
+    return false
+  }
+
+  add(...items: object[]): void {
+    for (const item of items) this.#changes.add(this.#collection, item)
+  }
+
+  remove(...items: object[]): void {
+    for (const item of items) this.#changes.remove(this.#collection, item)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: awaiting it is what it is for
+  then<Kept, Failed>(
+    onLoaded?: ((items: readonly object[]) => Kept | PromiseLike<Kept>) | null,
+    onFailed?: ((reason: unknown) => Failed | PromiseLike<Failed>) | null,
+  ): Promise<Kept | Failed> {
+    const { state, link } = this.#collection
+    return (loadRelated(state, link) as Promise<readonly object[]>).then(onLoaded, onFailed)
+  }
+}
+
+/** Loads a relation through the session; a detached instance has none. */
+export function loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
+  if (state.owner !== undefined) return state.owner.loadRelated(state, link)
+  return Promise.reject(
+    new DetachedInstanceError(
+      `Loading ${state.describe()}.${link.property}: the instance is in no session; add it to one, or load the relation with ` +
+        `query(${link.source.name}).with('${link.property}').`,
+    ),
+  )
+}

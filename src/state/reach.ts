@@ -1,0 +1,46 @@
+import { type CascadeName, linksOf, type RelationLink } from '../mapping/index.ts'
+import type { Collection } from './collection.ts'
+import { stateOf } from './inspect.ts'
+import type { InstanceState } from './instance-state.ts'
+
+/** The collection of a relation, if the instance has one in memory. */
+export function knownCollection(state: InstanceState, link: RelationLink): Collection | undefined {
+  return state.related?.[link.index] as Collection | undefined
+}
+
+/** The related instances that are known without loading anything. */
+export function knownRelated(state: InstanceState, link: RelationLink): readonly object[] {
+  const slot = state.related?.[link.index]
+  if (slot === undefined || slot === null) return []
+  return link.toMany ? (slot as Collection).knownItems : [slot as object]
+}
+
+/** Instances that a relation has let go since the last flush. */
+export function lostRelated(state: InstanceState, link: RelationLink): readonly object[] {
+  if (link.toMany) return [...(knownCollection(state, link)?.removed ?? [])]
+  const before = state.relatedOriginals?.get(link.index)
+  return before == null || before === state.related?.[link.index] ? [] : [before]
+}
+
+/**
+ * The instances that an act on `start` reaches through relations which cascade it, each once, `start` not included. What was removed
+ * from a relation since the last flush counts for save-update, since its row has to be written too.
+ */
+export function reachable(start: InstanceState, cascade: CascadeName): InstanceState[] {
+  const seen = new Set([start])
+  const queue = [start]
+  for (let state = queue.shift(); state !== undefined; state = queue.shift()) {
+    for (const link of linksOf(state.model)) {
+      if (!link.cascade.has(cascade)) continue
+      const lost = cascade === 'save-update' ? lostRelated(state, link) : []
+      for (const item of [...knownRelated(state, link), ...lost]) {
+        const next = stateOf(item)
+        if (seen.has(next)) continue
+        seen.add(next)
+        queue.push(next)
+      }
+    }
+  }
+  seen.delete(start)
+  return [...seen]
+}

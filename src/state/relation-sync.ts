@@ -1,0 +1,202 @@
+import { ArgumentError, InvalidRequestError } from '../errors.ts'
+import { classOf, nameOf, type RelationLink } from '../mapping/index.ts'
+import { Collection, type CollectionChanges } from './collection.ts'
+import { stateOf } from './inspect.ts'
+import type { InstanceState } from './instance-state.ts'
+import { tryStateOf } from './slot.ts'
+import { knownOne } from './to-one.ts'
+
+/** Assigns a to-one property: this side, the other side, cascades. */
+export function assignOne(state: InstanceState, link: RelationLink, value: unknown): void {
+  const item = checkedItem(state, link, value)
+  const before = knownOne(state, link)
+  if (before === item && state.related?.[link.index] !== undefined) return
+  refuseSecondParent(state, link, item)
+  setOne(state, link, item, before)
+  const { inverse } = link
+  if (before != null) {
+    noteParent(link, before, null, state)
+    if (inverse !== undefined) leave(before, inverse, state.instance)
+    expungeOrphan(state, link, before)
+  }
+  if (item === null) return
+  noteParent(link, item, state)
+  if (inverse !== undefined) join(item, inverse, state.instance)
+  cascadeAdd(state, link, item)
+}
+
+/** Remembers to whom an instance belongs, for relations that own it. */
+function noteParent(link: RelationLink, item: object, parent: InstanceState | null, lostBy?: InstanceState): void {
+  if (!link.ownsTarget && link.options.singleParent !== true) return
+  const state = stateOf(item)
+  const current = state.parents?.get(link)
+  if (parent === null && current != null && current !== lostBy) return
+  state.parents ??= new Map()
+  state.parents.set(link, parent)
+}
+
+/** Sets the slot alone, and remembers what it was at the last flush. */
+function setOne(
+  state: InstanceState,
+  link: RelationLink,
+  item: object | null,
+  before: object | null | undefined,
+): void {
+  if (link.options.viewOnly === true) {
+    state.slots()[link.index] = item
+    return
+  }
+  state.noteRelationChange()
+  state.relatedOriginals ??= new Map()
+  if (!state.relatedOriginals.has(link.index)) state.relatedOriginals.set(link.index, before)
+  state.slots()[link.index] = item
+}
+
+/** The other side of an item that went away: its property no longer holds the instance. */
+function leave(item: object, inverse: RelationLink, instance: object): void {
+  const state = stateOf(item)
+  noteParent(inverse, instance, null, state)
+  if (inverse.toMany) {
+    const collection = collectionOf(state, inverse)
+    if (collection.isLoaded && !collection.has(instance)) return
+    state.noteRelationChange()
+    collection.take(instance)
+  } else if (knownOne(state, inverse) === instance) {
+    setOne(state, inverse, null, instance)
+  }
+}
+
+/** The other side of an item that was set: its property holds the instance. */
+function join(item: object, inverse: RelationLink, instance: object): void {
+  const state = stateOf(item)
+  noteParent(inverse, instance, state)
+  if (inverse.toMany) {
+    const collection = collectionOf(state, inverse)
+    if (!collection.has(instance)) {
+      state.noteRelationChange()
+      collection.put(instance)
+    }
+    return
+  }
+  const before = knownOne(state, inverse)
+  if (before !== instance) setOne(state, inverse, instance, before)
+}
+
+/** What hangs on a change of a collection. */
+export const collectionChanges: CollectionChanges = {
+  add(collection, value) {
+    const { state, link } = collection
+    const item = checkedItem(state, link, value) as object
+    if (collection.has(item)) return
+    if (link.options.viewOnly === true) {
+      collection.put(item)
+      return
+    }
+    refuseSecondParent(state, link, item)
+    state.noteRelationChange()
+    collection.put(item)
+    noteParent(link, item, state)
+    const { inverse } = link
+    if (inverse !== undefined) joinFromCollection(state, inverse, item)
+    cascadeAdd(state, link, item)
+  },
+
+  remove(collection, value) {
+    const { state, link } = collection
+    const item = checkedItem(state, link, value) as object
+    if (collection.isLoaded && !collection.has(item)) return
+    if (link.options.viewOnly === true) {
+      collection.take(item)
+      return
+    }
+    state.noteRelationChange()
+    collection.take(item)
+    noteParent(link, item, null, state)
+    if (link.inverse !== undefined) leave(item, link.inverse, state.instance)
+    expungeOrphan(state, link, item)
+  },
+}
+
+/** A member that had another parent leaves that one's collection too. */
+function joinFromCollection(parent: InstanceState, inverse: RelationLink, item: object): void {
+  const state = stateOf(item)
+  if (!inverse.toMany) {
+    const before = knownOne(state, inverse)
+    if (before != null && before !== parent.instance && inverse.inverse !== undefined)
+      leave(before, inverse.inverse, item)
+  }
+  join(item, inverse, parent.instance)
+}
+
+/** Replaces the members of a collection. */
+export function assignMany(state: InstanceState, link: RelationLink, value: unknown): void {
+  if (value === null || value === undefined || typeof (value as Iterable<unknown>)[Symbol.iterator] !== 'function') {
+    throw new ArgumentError(
+      `Setting ${state.describe()}.${link.property}: a collection takes an array of ${link.target.name}.`,
+    )
+  }
+  const items = Array.from(value as Iterable<unknown>, (item) => checkedItem(state, link, item) as object)
+  const collection = collectionOf(state, link)
+  if (!collection.isLoaded) throw notLoadedForReplacing(state, link)
+  const wanted = new Set(items)
+  for (const item of collection.knownItems.filter((item) => !wanted.has(item)))
+    collectionChanges.remove(collection, item)
+  for (const item of wanted) collectionChanges.add(collection, item)
+}
+
+function notLoadedForReplacing(state: InstanceState, link: RelationLink): InvalidRequestError {
+  return new InvalidRequestError(
+    `Setting ${state.describe()}.${link.property}: the collection is not loaded, so what it loses is not known; ` +
+      `await instance.${link.property} first, or use add() and remove().`,
+  )
+}
+
+/** The collection of an instance. That of a new instance is empty; that of a stored one is not loaded at first. */
+export function collectionOf(state: InstanceState, link: RelationLink): Collection {
+  const slots = state.slots()
+  let collection = slots[link.index] as Collection | undefined
+  if (collection === undefined) {
+    const isNew = state.status === 'transient' || state.status === 'pending'
+    collection = new Collection(state, link, collectionChanges, isNew ? [] : undefined)
+    slots[link.index] = collection
+  }
+  return collection
+}
+
+function checkedItem(state: InstanceState, link: RelationLink, value: unknown): object | null {
+  if (value === null && !link.toMany) return null
+  const given = tryStateOf(value)
+  if (given !== undefined && isKindOf(link, value as object)) return value as object
+  const found = given === undefined ? (value === null ? 'null' : typeof value) : given.model.name
+  throw new ArgumentError(
+    `Setting ${state.describe()}.${link.property}: an instance of ${nameOf(link.target)} is needed, ${found} was given.`,
+  )
+}
+
+function isKindOf(link: RelationLink, value: object): boolean {
+  return tryStateOf(value)?.model === link.target || value instanceof classOf(link.target)
+}
+
+/** What is put into a relation of an instance that is in a session joins the session, where the relation cascades that. */
+function cascadeAdd(state: InstanceState, link: RelationLink, item: object): void {
+  if (!link.cascade.has('save-update')) return
+  if (state.status !== 'pending' && state.status !== 'persistent') return
+  state.owner?.addByCascade(stateOf(item))
+}
+
+/** A pending instance that its only parent let go leaves the session at once. */
+function expungeOrphan(state: InstanceState, link: RelationLink, item: object): void {
+  const lost = stateOf(item)
+  if (link.ownsTarget && lost.parents?.get(link) === null) state.owner?.expungeOrphan(lost)
+}
+
+/** With `singleParent` an instance belongs to one parent only. */
+function refuseSecondParent(state: InstanceState, link: RelationLink, item: object | null): void {
+  if (item === null || link.options.singleParent !== true) return
+  const other = stateOf(item).parents?.get(link)
+  if (other == null || other === state) return
+  throw new InvalidRequestError(
+    `Setting ${state.describe()}.${link.property}: ${stateOf(item).describe()} belongs to ${other.describe()} already, and the ` +
+      'relation allows a single parent.',
+  )
+}
