@@ -2,7 +2,32 @@
  * heddle: sessions that don't tangle. The whole public interface; `heddle/managed` and `heddle/kysely` are beside it.
  */
 export { sql } from 'kysely'
-export * from './engine/index.ts'
+export {
+  Connection,
+  type ConnectOptions,
+  createAll,
+  createEngine,
+  dropAll,
+  type Echo,
+  Engine,
+  type EngineEvents,
+  type EngineOptions,
+  EngineUrl,
+  ErrorContext,
+  type Executable,
+  type ExecutionOptions,
+  type Isolation,
+  parseUrl,
+  type QueryEvent,
+  Result,
+  type SavepointEvent,
+  type SchemaOptions,
+  schemaSql,
+  Transaction,
+  type TransactionEvent,
+  type TransactionOptions,
+  type UrlParts,
+} from './engine/index.ts'
 export * from './errors.ts'
 export { Query, type RowLockOptions, type StreamOptions } from './loading/index.ts'
 export {

@@ -1,8 +1,19 @@
 /** What kind of failure a driver's error is, as the dialect reads it. */
 export type FailureKind =
-  | 'unique' | 'foreign key' | 'not null' | 'check' | 'integrity'
-  | 'deadlock' | 'serialization' | 'lock not available' | 'timeout' | 'disconnect' | 'operational'
-  | 'programming' | 'data' | 'other'
+  | 'unique'
+  | 'foreign key'
+  | 'not null'
+  | 'check'
+  | 'integrity'
+  | 'deadlock'
+  | 'serialization'
+  | 'lock not available'
+  | 'timeout'
+  | 'disconnect'
+  | 'operational'
+  | 'programming'
+  | 'data'
+  | 'other'
 
 /** A driver's error, read by the dialect. */
 export interface Classification {
