@@ -11,6 +11,9 @@ import { BankServer } from './server.ts'
 
 const USAGE = `npm run demo -- [--url postgresql://…] [--clients 64] [--requests 6400] [--accounts 20]`
 
+/** Problems that are told one by one. */
+const MOST_SHOWN = 20
+
 /** What the command line asks for. */
 interface Settings {
   readonly url: string | undefined
@@ -24,7 +27,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => inte
 
 try {
   const problems = await run(readSettings())
-  for (const problem of problems) console.error(`WRONG: ${problem}`)
+  for (const problem of problems.slice(0, MOST_SHOWN)) console.error(`WRONG: ${problem}`)
+  if (problems.length > MOST_SHOWN) console.error(`WRONG: … and ${problems.length - MOST_SHOWN} more.`)
   console.log(problems.length === 0 ? 'All invariants hold.' : `${problems.length} problems.`)
   process.exitCode = problems.length === 0 ? 0 : 1
 } catch (error) {
