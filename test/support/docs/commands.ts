@@ -18,7 +18,9 @@ export function commandProblems(fences: readonly Fence[], scripts: readonly stri
   return fences
     .filter(({ language }) => ['sh', 'bash', 'shell', 'console'].includes(language))
     .flatMap((fence) =>
-      fence.text.split('\n').map((line, index) => [fence, commandOf(line), fence.line + index] as const),
+      fence.text
+        .split('\n')
+        .flatMap((line, index) => commandsOf(line).map((command) => [fence, command, fence.line + index] as const)),
     )
     .filter(([, command]) => command !== '')
     .flatMap(([fence, command, line]) => {
@@ -29,10 +31,11 @@ export function commandProblems(fences: readonly Fence[], scripts: readonly stri
     })
 }
 
-/** The command of a line, without a prompt and without a remark. */
-function commandOf(line: string): string {
+/** The commands of a line, without a prompt and without a remark; `a && b` is two. */
+function commandsOf(line: string): string[] {
   return line
     .replace(/^\s*\$ /, '')
     .replace(/(?:^|\s+)#.*$/, '')
-    .trim()
+    .split('&&')
+    .map((command) => command.trim())
 }
