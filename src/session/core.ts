@@ -248,7 +248,7 @@ export class SessionCore implements UnitListener {
   /** Tells listeners that may be async; their own calls on the session run inside the operation. */
   tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void> {
     if (!this.events.has(name)) return settled
-    return this.gate.within(() => this.events.emitAsync(name, payload))
+    return this.gate.within(() => this.events.emitAsync(name, payload), this.flushing)
   }
 
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {

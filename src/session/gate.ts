@@ -26,6 +26,7 @@ interface Inside {
   readonly gate: Gate
   readonly line: Line
   readonly outer: Inside | undefined
+  readonly inFlush: boolean
   open: boolean
 }
 
@@ -67,9 +68,17 @@ export class Gate {
     return this.#lineHere().lane.isBusy
   }
 
-  /** Whether the caller is the program's own code inside the running operation. */
-  isInside(): boolean {
-    return this.#line.lane.isBusy && this.#lineHere() !== this.#line
+  /** The operation that runs where the caller is. */
+  get current(): string | undefined {
+    return this.#lineHere().lane.current
+  }
+
+  /** Whether the caller is code of the program that a flush has called. */
+  isInsideFlush(): boolean {
+    for (let place = inside.get(); place !== undefined; place = place.outer) {
+      if (place.gate === this && place.open && place.inFlush) return true
+    }
+    return false
   }
 
   /** The error for a call that must not run at all: on a session that has ended, or one that the guard refuses. */
@@ -139,8 +148,8 @@ export class Gate {
   }
 
   /** Runs the program's own code inside the running operation; its calls on the session run there, in their own order. */
-  async within<T>(code: () => Promise<T> | T): Promise<T> {
-    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), open: true }
+  async within<T>(code: () => Promise<T> | T, inFlush = false): Promise<T> {
+    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), inFlush, open: true }
     this.#innerLines.push(place.line)
     try {
       return await inside.run(place, code)
@@ -195,12 +204,14 @@ export class Gate {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiting = { promise, reject: (by: string) => reject(this.#endedError(label, by)) }
     line.waiting.add(waiting)
-    void line.lane.run(label, async () => {
-      if (!line.waiting.delete(waiting)) return
+    const turn = line.lane.run(label, () => {
+      // Rejected meanwhile: its promise is settled, and what comes here is nobody's.
+      if (!line.waiting.delete(waiting)) return promise
       line.started = promise
-      if (this.#closedBy !== undefined) reject(this.#closedError(label))
-      else await work().then(resolve, reject)
+      if (this.#closedBy !== undefined) throw this.#closedError(label)
+      return work()
     })
+    turn.then(resolve, reject)
     return promise
   }
 

@@ -59,9 +59,8 @@ export abstract class SessionTransactions extends SessionInstances {
    */
   flush(): Promise<void> {
     const { core } = this
-    if (core.flushing && (core.options.concurrency === 'raise' || core.gate.isInside())) {
-      return Promise.reject(core.alreadyFlushing('flush()'))
-    }
+    const isBeside = core.options.concurrency === 'raise' && (core.flushing || core.gate.current === 'flush()')
+    if (isBeside || core.gate.isInsideFlush()) return Promise.reject(core.alreadyFlushing('flush()'))
     return core.gate.run('flush()', () => core.flushNow('flush()'))
   }
 
@@ -73,7 +72,7 @@ export abstract class SessionTransactions extends SessionInstances {
    */
   commit(): Promise<void> {
     const { core } = this
-    if (core.flushing && core.gate.isInside()) return Promise.reject(insideFlush('commit()'))
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('commit()'))
     return core.gate.runAlone('commit()', () => commitAll(core))
   }
 
@@ -83,7 +82,7 @@ export abstract class SessionTransactions extends SessionInstances {
    */
   rollback(): Promise<void> {
     const { core } = this
-    if (core.flushing && core.gate.isInside()) return Promise.reject(insideFlush('rollback()'))
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('rollback()'))
     core.abortConnecting('rollback()')
     return core.gate.seize('rollback()', () => rollbackAll(core))
   }
@@ -114,7 +113,7 @@ export abstract class SessionTransactions extends SessionInstances {
    */
   close(): Promise<void> {
     const { core } = this
-    if (core.flushing && core.gate.isInside()) return Promise.reject(insideFlush('close()'))
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('close()'))
     if (!core.options.closeResetsOnly) core.gate.closeForGood('close() was called, with closeResetsOnly: false')
     core.abortConnecting('close()')
     return core.gate.seize('close()', () => closeAll(core))
