@@ -1,8 +1,6 @@
 import { runBlockAndClose, type Session } from '../session/index.ts'
 import { abortable, systemClock } from '../support/index.ts'
 
-type SessionCore = Session['core']
-
 /** How long an interrupted session may take to become quiet before its connections are discarded, in milliseconds. */
 const GRACE = 2_000
 
@@ -11,13 +9,15 @@ const GRACE = 2_000
  * what it has left; a COMMIT is always waited for, because only its answer tells what has become of the work.
  */
 export function runBlockWithin<T>(
-  core: SessionCore,
+  session: Session,
   body: () => Promise<T> | T,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  if (signal === undefined) return runBlockAndClose(core, body)
+  if (signal === undefined) return runBlockAndClose(session.core, body)
   const { promise: stuck, reject: leave } = Promise.withResolvers<never>()
-  const block = runBlockAndClose(core, () => runWithin(core, () => runAndFlush(core, body), signal, leave))
+  const block = runBlockAndClose(session.core, () =>
+    runWithin(session, () => runAndFlush(session, body), signal, leave),
+  )
   return Promise.race([block, stuck])
 }
 
@@ -28,7 +28,7 @@ export function runBlockWithin<T>(
  * @param leave called where the session could not be made quiet: its own end may then never come
  */
 export async function runWithin<T>(
-  core: SessionCore,
+  session: Session,
   body: () => Promise<T> | T,
   signal: AbortSignal | undefined,
   leave?: (reason: unknown) => void,
@@ -37,13 +37,13 @@ export async function runWithin<T>(
     signal?.throwIfAborted()
     return await abortable((async () => body())(), signal)
   } catch (error) {
-    if (signal?.aborted === true && !(await interrupt(core, signal.reason))) leave?.(signal.reason)
+    if (signal?.aborted === true && !(await interrupt(session, signal.reason))) leave?.(signal.reason)
     throw error
   }
 }
 
 /** The flush is alone, like the COMMIT after it: a call that was not awaited is refused. */
-async function runAndFlush<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+async function runAndFlush<T>({ core }: Session, body: () => Promise<T> | T): Promise<T> {
   const result = await body()
   if (core.transaction?.isActive === true && core.unit.hasWork) {
     await core.gate.runAlone('the end of the block', () => core.flushNow('the end of the block'))
@@ -55,7 +55,7 @@ async function runAndFlush<T>(core: SessionCore, body: () => Promise<T> | T): Pr
  * Stops everything on a session, for good: what waits is refused, what runs is cancelled on the server. Resolves when the session
  * is quiet; with false when it does not become so, and its connections were discarded instead.
  */
-async function interrupt(core: SessionCore, reason: unknown): Promise<boolean> {
+async function interrupt({ core }: Session, reason: unknown): Promise<boolean> {
   const by = `it was given up: ${reason instanceof Error ? reason.message : String(reason)}`
   core.gate.closeForGood(by)
   core.abortConnecting('An interruption')

@@ -19,7 +19,7 @@ export function openTransaction<S extends Session, T>(
     const session = scopes.make(scope, options)
     attempt?.follow(session)
     try {
-      return await runBlockWithin(session.core, () => body(session), signal)
+      return await runBlockWithin(session, () => body(session), signal)
     } finally {
       if (scope.session === session) scope.take()
     }
@@ -109,7 +109,7 @@ async function join<S extends Session, T>(
 ): Promise<T> {
   refuseOtherTerms(session, terms)
   try {
-    return await runWithin(session.core, () => body(session), signal)
+    return await runWithin(session, () => body(session), signal)
   } catch (error) {
     await doom(session, error)
     throw error
@@ -146,7 +146,7 @@ function runWithout<S extends Session, T>(
   terms: TransactionTerms,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const run = (session: S) => runWithin(session.core, () => body(session), signal)
+  const run = (session: S) => runWithin(session, () => body(session), signal)
   if (scopes.isInScope()) return run(scopes.session())
   return scopes.open(terms.label, (scope) => run(scopes.make(scope, sessionOptionsOf(terms))))
 }

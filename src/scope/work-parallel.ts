@@ -102,7 +102,7 @@ function openerOf<S extends Session>(sessions: SessionScopes<S> | Sessionmaker<S
   if (isSessionmaker(sessions)) {
     return (body, label, signal) => {
       const session = (sessions as Sessionmaker<S>)({ label })
-      return runBlockWithin(session.core, () => body(session), signal)
+      return runBlockWithin(session, () => body(session), signal)
     }
   }
   const scopes = typeof sessions === 'function' ? scopesOf<S>(sessions) : undefined

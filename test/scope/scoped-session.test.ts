@@ -1,4 +1,6 @@
 import process from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   ArgumentError,
@@ -331,6 +333,47 @@ onEvery({}, (db) => {
     expect(seen.size).toBe(1_000)
     expect(engine.pool.status().checkedOut).toBe(0)
     expect(await Session.run(() => Session.query(Note).count())).toBe(1_000)
+  })
+})
+
+onEvery({ needs: ['connections'] }, (db) => {
+  it('SCOPE-002 gives two scopes two connections of the pool at a time', async () => {
+    const { engine, Session } = await openNotes(db, { readOnly: true })
+    const both = [signalOf(), signalOf()]
+    const visit = (n: number) =>
+      Session.run(async () => {
+        await Session.query(Note).all()
+        both[n]?.resolve()
+        await both[1 - n]?.promise
+        expect(engine.pool.status().checkedOut).toBe(2)
+        await both[1 - n]?.promise
+      })
+    await Promise.all([visit(0), visit(1)])
+    expect(engine.pool.status().checkedOut).toBe(0)
+  })
+})
+
+describe('the end of a scope', () => {
+  it('lets go of the session, however long a branch of the scope is kept', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const Session = scopedSession(sessionmaker())
+    const branches = signalOf()
+    const opened: WeakRef<OrmSession>[] = []
+    const left: Promise<void>[] = []
+    const visit = async () => {
+      opened.push(new WeakRef(Session()))
+      left.push(branches.promise.then(() => expect(() => Session()).toThrow(SessionClosedError)))
+    }
+    await Session.run(visit)
+    await Session.begin(visit)
+    await Session.transaction(visit, { retries: 1, timeout: 20_000 })
+    await new Promise(setImmediate)
+    collect()
+    await new Promise(setImmediate)
+    expect(opened.map((session) => session.deref())).toEqual([undefined, undefined, undefined])
+    branches.resolve()
+    await Promise.all(left)
   })
 })
 
