@@ -67,6 +67,7 @@ export {
 export * from './scope/index.ts'
 export {
   type AfterBeginEvent,
+  type AnyEntityClass,
   type Bind,
   type Concurrency,
   closeAllSessions,

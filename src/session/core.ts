@@ -257,9 +257,8 @@ export class SessionCore implements UnitListener {
   }
 
   beforeChange(what: string): void {
-    if (this.gate.closedBy !== undefined) {
-      throw new SessionClosedError(`${what} on a session that has ended (${this.gate.closedBy}).`)
-    }
+    const refusal = this.gate.refusalOf(what)
+    if (refusal !== undefined) throw refusal
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
   }

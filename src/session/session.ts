@@ -140,7 +140,7 @@ export class Session extends SessionTransactions {
   /** What is there needs no turn in the lane; a session that has ended gives nothing any more. */
   #present<Entity>(label: string, state: InstanceState): Promise<Entity> {
     const { instance } = state
-    if (this.core.gate.closedBy === undefined) return Promise.resolve(instance as Entity)
+    if (this.core.gate.refusalOf(label) === undefined) return Promise.resolve(instance as Entity)
     return this.core.gate.run(label, async () => instance as Entity)
   }
 

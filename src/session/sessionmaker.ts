@@ -7,8 +7,8 @@ import { Session } from './session.ts'
 
 /** A class of sessions: `Session` itself, or one that extends it. */
 export type SessionClass<S extends Session = Session> = new (
-  options: SessionOptions,
-  events: EventHub<SessionEvents<S>>,
+  options?: SessionOptions,
+  events?: EventHub<SessionEvents<Session>>,
 ) => S
 
 /** Options of a {@link sessionmaker}: those of its sessions, and their class. */
@@ -69,7 +69,8 @@ export function sessionmaker<S extends Session = Session>(options: SessionmakerO
   checkSessionOptions('sessionmaker()', given)
   const events = new EventHub<SessionEvents<S>>()
   let current: SessionOptions = given
-  const make = (own: SessionOptions = {}): S => new sessionClass(combine(current, own), events)
+  const make = (own: SessionOptions = {}): S =>
+    new sessionClass(combine(current, own), events as unknown as EventHub<SessionEvents<Session>>)
   const maker = Object.assign(make, {
     configure(changes: SessionOptions): void {
       checkSessionOptions('sessionmaker.configure()', changes)

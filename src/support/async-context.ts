@@ -1,5 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
+/** A function that runs in the context of this call, whenever and from wherever it is called. */
+export function bindContext<Call extends (...args: never[]) => unknown>(call: Call): Call {
+  return AsyncLocalStorage.bind(call) as Call
+}
+
 /**
  * A value that belongs to everything awaited from one call, and to nothing else. The only place that knows how Node carries it.
  *

@@ -1,4 +1,4 @@
-export { AsyncContext } from './async-context.ts'
+export { AsyncContext, bindContext } from './async-context.ts'
 export type { Clock, ClockTimer } from './clock.ts'
 export { systemClock } from './clock.ts'
 export type { DeadlineOptions } from './deadline.ts'

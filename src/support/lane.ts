@@ -1,3 +1,4 @@
+import { bindContext } from './async-context.ts'
 import { callSite } from './trace.ts'
 
 /** One operation of a {@link Lane}, running or waiting, as it is told in errors. */
@@ -104,7 +105,8 @@ export class Lane {
 
   #enqueue<T>(label: string, work: () => Promise<T> | T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const start = () => this.#start(work, resolve, reject)
+      // It is started by the end of another operation, and must not inherit that one's asynchronous scope.
+      const start = bindContext(() => this.#start(work, resolve, reject))
       const entry: Queued = { label, stack: callSite(), start, reject, next: undefined }
       if (this.#last === undefined) this.#first = entry
       else this.#last.next = entry

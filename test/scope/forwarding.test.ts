@@ -32,7 +32,7 @@ class TenantSession extends OrmSession {
 
 describe('a registry of a class that extends Session', () => {
   const make = (): ScopedSession<TenantSession> =>
-    scopedSession(sessionmaker<TenantSession>({ class: TenantSession as never, bind: engine }))
+    scopedSession(sessionmaker<TenantSession>({ class: TenantSession, bind: engine }))
 
   it('SCOPE-010 uses the methods that the class overrides', async () => {
     const Session = make()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Lane, setTracing } from '../../src/support/index.ts'
+import { AsyncContext, Lane, setTracing } from '../../src/support/index.ts'
 import { type Deferred, deferred, stateOf } from './deferred.ts'
 
 afterEach(() => setTracing(false))
@@ -179,5 +179,22 @@ describe('a lane', () => {
       }),
       { numRuns: 100 },
     )
+  })
+})
+
+describe('an operation that waited', () => {
+  it('runs in the asynchronous context of its own caller, not in that of the operation before it', async () => {
+    const caller = new AsyncContext<string>()
+    const lane = new Lane()
+    const seen: (string | undefined)[] = []
+    const ask = (name: string) =>
+      caller.run(name, () =>
+        lane.run(name, async () => {
+          await Promise.resolve()
+          seen.push(caller.get())
+        }),
+      )
+    await Promise.all([ask('first'), ask('second'), ask('third')])
+    expect(seen).toEqual(['first', 'second', 'third'])
   })
 })
