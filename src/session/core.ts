@@ -95,6 +95,8 @@ export class SessionCore implements UnitListener {
     const transaction = new SessionTransaction(origin, parent, this.ends)
     this.transaction = transaction
     this.unit.snapshot = transaction.snapshot
+    // Changed while the end of the last one, or the savepoint, was on its way: it belongs to this one.
+    for (const state of this.unit.dirty) transaction.snapshot.noteChange(state)
     this.#listed ??= list(this.session)
     if (this.events.has('afterTransactionCreate')) {
       this.events.emit('afterTransactionCreate', { session: this.session, transaction })
@@ -261,6 +263,7 @@ export class SessionCore implements UnitListener {
     if (refusal !== undefined) throw refusal
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
+    if (transaction.isCommitting && this.block !== undefined) throw tooLateForBlock(what)
   }
 
   beforeAttach(state: InstanceState): void {
@@ -281,3 +284,10 @@ export class SessionCore implements UnitListener {
 }
 
 const settled: Promise<void> = Promise.resolve()
+
+function tooLateForBlock(what: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `${what}: the transaction of this block is being committed, and this change would not be part of it. Await everything ` +
+      'inside the block.',
+  )
+}

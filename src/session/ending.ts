@@ -40,9 +40,11 @@ async function flushUntilClean(core: SessionCore): Promise<void> {
 async function commitConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
   if (core.options.twophase && root.state !== 'prepared') await prepareConnections(core, root)
   core.gate.checkInterrupted('commit()')
+  root.isCommitting = true
   try {
     for (const enlistment of root.enlistments.values()) await enlistment.commit()
   } catch (error) {
+    root.isCommitting = false
     await deactivateAfter(core, error)
     throw error
   }
@@ -67,6 +69,7 @@ async function settleCommitted(core: SessionCore, root: SessionTransaction): Pro
     settleCommit(unit, root.snapshot, core.options.expireOnCommit)
     await release(root)
     core.endTransaction(root)
+    if (unit.hasWork && core.options.autobegin) core.beginTransaction('autobegin')
   }
   await core.gate.within(() => root.callbacks.run('commit'))
 }
@@ -119,9 +122,9 @@ export async function rollbackTo(core: SessionCore, transaction: SessionTransact
   requireOpen(core, transaction)
   const levels = levelsDownTo(core, transaction)
   const alreadyDone = transaction.rolledBackInDatabase
-  warnOfLateChanges(levels)
   for (const level of levels) if (level.state !== 'deactive' && level.state !== 'committed') level.move('deactivate')
   const failures = await rollbackInDatabase(transaction, levels)
+  warnOfLateChanges(levels)
   for (const level of levels) restore(core.unit, level.snapshot)
   if (!transaction.nested && core.options.expireOnCommit) expireAll(core.unit)
   await finishRollback(core, levels, alreadyDone, failures)
@@ -185,7 +188,8 @@ function warnOfLateChanges(levels: readonly SessionTransaction[]): void {
   if (!levels.some((level) => level.changedAfterFailure)) return
   warn(
     'HEDDLE_CHANGED_WHILE_INACTIVE',
-    'The session was changed after its transaction had failed; rollback() discards these changes. Roll back first, then change.',
+    'The session was changed after its transaction had failed, or while it was rolled back; rollback() discards these changes. ' +
+      'Roll back first, then change.',
   )
 }
 

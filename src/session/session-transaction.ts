@@ -51,6 +51,8 @@ export class SessionTransaction {
   failure: unknown
   /** @internal Something was changed after the failure. */
   changedAfterFailure = false
+  /** @internal COMMIT is on its way: what is changed now belongs to the next transaction. */
+  isCommitting = false
   /** @internal The database has rolled it back already, because of the failure. */
   rolledBackInDatabase = false
   /** @internal What is to run once it has ended. */

@@ -88,5 +88,13 @@ export function settleCommit(unit: UnitOfWork, snapshot: Snapshot, expireOnCommi
     if (expireOnCommit) unit.detach(state)
     else unit.kept.add(state)
   }
-  if (expireOnCommit) expireAll(unit)
+  if (expireOnCommit) expireCommitted(unit)
+}
+
+/** What was changed while COMMIT was on its way keeps these changes, which belong to the next transaction. */
+function expireCommitted(unit: UnitOfWork): void {
+  for (const state of unit.map.states()) {
+    const { originals } = state
+    state.expire(originals && state.model.columns.filter(({ index }) => !originals.has(index)))
+  }
 }
