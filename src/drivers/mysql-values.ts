@@ -24,10 +24,11 @@
  */
 import type { Statement } from './driver.ts'
 import type { MysqlField } from './mysql-client.ts'
+import { parseTimestamp } from './postgres-types.ts'
 
 type Decode = ((value: unknown) => unknown) | undefined
 
-const type = { tiny: 1, float: 4, longlong: 8, bit: 16, json: 245 } as const
+const type = { tiny: 1, float: 4, timestamp: 7, longlong: 8, datetime: 12, bit: 16, json: 245 } as const
 /** The character set of bytes. */
 const binary = 63
 /** VARCHAR, BIT, TINYBLOB to BLOB, VARBINARY, BINARY: bytes where the character set is binary. */
@@ -52,6 +53,7 @@ export function decodeRows(
 function decoderOf(field: MysqlField, statement: Statement): Decode {
   const { columnType } = field
   if (columnType === type.float) return shortest
+  if (columnType === type.datetime || columnType === type.timestamp) return toMoment
   if (columnType === type.longlong) return statement.typed && !statement.wide ? undefined : toBigint
   if (byteTypes.has(columnType) && field.characterSet === binary) return toBytes
   if (statement.typed) return undefined
@@ -63,6 +65,12 @@ function decoderOf(field: MysqlField, statement: Statement): Decode {
 /** mysql2 gives an integer that no number holds as text. */
 function toBigint(value: unknown): unknown {
   return typeof value === 'string' ? BigInt(value) : value
+}
+
+/** From its text: mysql2's own Dates of the years 0 to 99 lie in the years 1900 to 1999. */
+function toMoment(value: unknown): unknown {
+  const text = value as string
+  return text.startsWith('00-', 5) || text.startsWith('00 ', 8) ? new Date(Number.NaN) : parseTimestamp(text)
 }
 
 /** mysql2's Buffer is a window on the packet that it came with. */

@@ -19,8 +19,18 @@ import { connectFailure } from './server-failure.ts'
 import { importPackage } from './server-package.ts'
 import { readTls, type TlsWish, tlsParameters } from './server-tls.ts'
 
-/** Without it values that do not fit are cut to fit; ANSI_QUOTES and NO_BACKSLASH_ESCAPES would change the syntax. */
-const sqlMode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'
+/**
+ * Without STRICT_TRANS_TABLES values that do not fit are cut to fit, without NO_AUTO_VALUE_ON_ZERO a key that is given as
+ * 0 is replaced by a generated one. ANSI_QUOTES and NO_BACKSLASH_ESCAPES would change the syntax.
+ */
+const sqlMode = [
+  'STRICT_TRANS_TABLES',
+  'ERROR_FOR_DIVISION_BY_ZERO',
+  'NO_ZERO_DATE',
+  'NO_ZERO_IN_DATE',
+  'NO_ENGINE_SUBSTITUTION',
+  'NO_AUTO_VALUE_ON_ZERO',
+].join(',')
 const setup = `SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = '${sqlMode}', autocommit = 1`
 
 /** How values and rows come is what the decoding is built on. */
@@ -30,7 +40,7 @@ const ownOptions = {
   supportBigNumbers: true,
   bigNumberStrings: false,
   decimalNumbers: false,
-  dateStrings: ['DATE'],
+  dateStrings: ['DATE', 'DATETIME', 'TIMESTAMP'],
   jsonStrings: true,
   rowsAsArray: true,
   nestTables: false,

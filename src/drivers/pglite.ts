@@ -12,9 +12,11 @@ import { ArgumentError, InvalidRequestError, ResourceClosedError } from '../erro
 import { abortable } from '../support/index.ts'
 import type { Driver, DriverConnection, DriverTarget, OpenDriver } from './driver.ts'
 import { PostgresConnection } from './postgres-connection.ts'
+import type { WireValue } from './postgres-parameters.ts'
 import { type PgliteModule, type PgliteServer, PgliteTransport } from './postgres-pglite-transport.ts'
 import { Collector } from './postgres-rows.ts'
 import { importPackage } from './server-package.ts'
+import { refuse } from './server-parameters.ts'
 
 const defaultMaxPrepared = 1_000
 
@@ -58,6 +60,7 @@ class PgliteDriver implements Driver {
       server: { product: 'postgres', version },
       maxPrepared: maxPreparedOf(this.#target),
       otherParsers: undefined,
+      checkValues: refuseByteOrderMarks,
     })
   }
 
@@ -83,6 +86,12 @@ class PgliteDriver implements Driver {
       throw error
     }
   }
+}
+
+/** PGlite reads every value with a decoder that drops a byte order mark at its beginning. */
+function refuseByteOrderMarks(values: readonly WireValue[]): void {
+  const at = values.findIndex((value) => typeof value === 'string' && value.startsWith('\ufeff'))
+  if (at >= 0) refuse(at + 1, 'is text that begins with U+FEFF, which PGlite drops when it reads; take the mark off')
 }
 
 function maxPreparedOf(target: DriverTarget): number {

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   /** Statements kept prepared at most; 0 sends every statement without a name, as PgBouncer's pools may need. */
   readonly maxPrepared: number
   readonly otherParsers: OtherParsers | undefined
+  /** Refuses values that this driver would not give back whole. */
+  readonly checkValues?: (values: readonly WireValue[]) => void
 }
 
 /** Statements sent ahead of their answers at most. */
@@ -91,12 +93,12 @@ export class PostgresConnection implements DriverConnection {
 
   async run(statement: Statement): Promise<Outcome> {
     this.#refuseWhileStreaming('run a statement')
-    return (await this.#send(statement, encodeParameters(statement.parameters))).outcome()
+    return (await this.#send(statement, this.#encode(statement.parameters))).outcome()
   }
 
   async runEach(statement: Statement, parameterSets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
     this.#refuseWhileStreaming('run statements')
-    const sets = parameterSets.map(encodeParameters)
+    const sets = parameterSets.map((values) => this.#encode(values))
     const outcomes: Outcome[] = []
     while (outcomes.length < sets.length) {
       const window = sets.slice(outcomes.length, outcomes.length + this.#depth())
@@ -247,6 +249,12 @@ export class PostgresConnection implements DriverConnection {
     if (prepared !== undefined && (!prepared.described || preparedErrors.has(code))) this.#prepared.doubt(prepared)
   }
 
+  #encode(parameters: readonly unknown[]): WireValue[] {
+    const values = encodeParameters(parameters)
+    this.#options.checkValues?.(values)
+    return values
+  }
+
   /** One of heddle's own commands, by the simple protocol. */
   async #plain(text: string): Promise<Collector> {
     const collector = this.#collector({ sql: text, parameters: [] }, undefined)
@@ -256,7 +264,7 @@ export class PostgresConnection implements DriverConnection {
 
   async #openStream(statement: Statement, rows: number) {
     this.#refuseWhileStreaming('stream')
-    const values = encodeParameters(statement.parameters)
+    const values = this.#encode(statement.parameters)
     const alone = this.transactionStatus === 'idle'
     if (alone) this.#pendingBegin = 'BEGIN'
     const portal = `heddle_${++this.#portals}`

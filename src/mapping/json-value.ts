@@ -12,8 +12,8 @@ export function jsonProblem(value: unknown): string | undefined {
 }
 
 function problemAt(value: unknown, path: string, around: Set<object>): string | undefined {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
-    return undefined
+  if (typeof value === 'string') return textProblem(value, path)
+  if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return undefined
   if (!Array.isArray(value) && !isPlainObject(value)) return `expected a JSON value, got ${found(value)} at ${path}`
   if (around.has(value)) return `expected a JSON value, got a cycle at ${path}`
   if (around.size === DEEPEST) return `expected a JSON value, got one nested deeper than ${DEEPEST} levels`
@@ -32,10 +32,17 @@ function problemInside(value: object, path: string, around: Set<object>): string
     return undefined
   }
   for (const [name, part] of Object.entries(value)) {
-    const problem = part === undefined ? undefined : problemAt(part, `${path}.${name}`, around)
+    if (part === undefined) continue
+    const problem = textProblem(name, path) ?? problemAt(part, `${path}.${name}`, around)
     if (problem !== undefined) return problem
   }
   return undefined
+}
+
+/** Half a surrogate pair is an escape that PostgreSQL and MariaDB refuse, and that SQLite keeps. */
+function textProblem(text: string, path: string): string | undefined {
+  if ((text as string & { isWellFormed(): boolean }).isWellFormed()) return undefined
+  return `expected well-formed text, got half of a surrogate pair at ${path}`
 }
 
 /** An object whose prototype is null or the root of some realm: what JSON.parse gives back. */

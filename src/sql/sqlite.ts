@@ -27,8 +27,8 @@ const EXACT_DIGITS = 15
 
 /**
  * How SQLite keeps values. A statement that reads a `bigint()` column reads every integer as bigint (the driver cannot
- * tell columns apart), hence the tolerant integers. JSON and timestamps are declared as JSON and DATETIME for the eyes
- * of raw queries.
+ * tell columns apart), hence the tolerant integers. JSON and timestamps are declared as JSON_TEXT and DATETIME for the
+ * eyes of raw queries; the TEXT in a type's name keeps SQLite from making a number of a document that is one.
  */
 const CODECS: CodecTable = {
   integer: { decode: readInteger },
@@ -67,6 +67,8 @@ function ddlType(column: ColumnModel): string {
       return 'text'
     case 'bytes':
       return 'blob'
+    case 'json':
+      return 'json_text'
     default:
       return type.kind
   }
