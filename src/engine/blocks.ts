@@ -1,6 +1,6 @@
+import { attachSuppressed } from '../support/index.ts'
 import type { Circuit } from './circuit.ts'
 import type { TransactionOptions } from './options.ts'
-import { attachSuppressed } from './suppressed.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
