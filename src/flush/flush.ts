@@ -1,6 +1,7 @@
 import type { UnitOfWork } from '../state/index.ts'
 import { cascadeWork, type LoadMembers } from './cascade.ts'
 import { planFlush } from './plan.ts'
+import { RowHooks, type RowListeners } from './row-hooks.ts'
 import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
 import type { FlushPlan } from './steps.ts'
@@ -10,6 +11,10 @@ import { collectWork } from './work.ts'
 export interface FlushHost {
   readonly connectionFor: ConnectionFor
   readonly loadMembers: LoadMembers
+  /** The same for what is stored, where the program has replaced it unseen. */
+  readonly loadStored: LoadMembers
+  /** Who hears of rows before and after their statements. */
+  readonly rows?: RowListeners
   /** After all statements, before any record has advanced. */
   beforeSettle?(): Promise<void>
 }
@@ -25,15 +30,17 @@ export function previewFlush(unit: UnitOfWork): FlushPlan {
  * @throws what the database threw, StaleDataError, FlushError
  */
 export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void> {
-  await cascadeWork(unit, host.loadMembers)
+  await cascadeWork(unit, host.loadMembers, host.loadStored)
   const work = collectWork(unit)
   const plan = planFlush(work)
   const flight = beginFlight(unit, work)
+  const hooks = new RowHooks(unit, work, host.rows)
   try {
-    await runPlan(plan, host.connectionFor)
+    await runPlan(plan, host.connectionFor, hooks)
     await host.beforeSettle?.()
     settleSuccess(unit, flight, plan)
   } catch (error) {
+    hooks.undo()
     settleFailure(unit, flight)
     throw error
   }

@@ -4,6 +4,7 @@ import type { EntityModel } from '../mapping/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
+import type { RowHooks } from './row-hooks.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
 
@@ -19,9 +20,25 @@ type Made = Map<InstanceState, readonly unknown[]>
  *
  * @throws StaleDataError when rows to be updated, or versioned rows to be deleted, are not there as they were read.
  */
-export async function runPlan(plan: FlushPlan, connectionFor: ConnectionFor): Promise<void> {
+export async function runPlan(plan: FlushPlan, connectionFor: ConnectionFor, hooks: RowHooks): Promise<void> {
   const made: Made = new Map()
-  for (const step of plan) await runStep(step, await connectionFor(modelOf(step)), made)
+  for (const step of plan) {
+    const connection = await connectionFor(modelOf(step))
+    resolveStep(step, made)
+    if (!hooks.concern(step)) {
+      await runStep(step, connection, made)
+      continue
+    }
+    for (const part of await hooks.before(step, connection)) await runStep(part, connection, made)
+    await hooks.after(step, connection)
+  }
+}
+
+/** Fills in the keys of rows that earlier steps have made. */
+function resolveStep(step: PlanStep, made: Made): void {
+  if (step.kind === 'insert') for (const { values } of step.inserts) resolveValues(values, made)
+  else if (step.kind === 'update') for (const { changes } of step.updates) resolveChanges(changes, made)
+  else if (step.kind !== 'delete') for (const { values } of step.rows) resolveValues(values, made)
 }
 
 /** A table of pairs is where the first of its two entities is. */
@@ -39,12 +56,11 @@ function runStep(step: PlanStep, connection: Connection, made: Made): Promise<vo
     case 'delete':
       return runDeletes(step, connection)
     default:
-      return runPairs(step, connection, made)
+      return runPairs(step, connection)
   }
 }
 
 async function runInserts(step: InsertStep, connection: Connection, made: Made): Promise<void> {
-  for (const { values } of step.inserts) resolveValues(values, made)
   const rows = step.inserts.map(({ values }) => step.columns.map((column) => values[column.index]))
   const generated = await connection.statements.insertRows(connection, step.model, step.columns, step.returning, rows)
   step.inserts.forEach(({ state, values }, row) => {
@@ -56,13 +72,10 @@ async function runInserts(step: InsertStep, connection: Connection, made: Made):
 }
 
 async function runUpdates(step: UpdateStep, connection: Connection, made: Made): Promise<void> {
-  const rows = step.updates.map((update) => {
-    resolveChanges(update.changes, made)
-    return {
-      set: step.set.map((column) => update.changes.get(column.index)),
-      match: matchValues(step, update, made),
-    }
-  })
+  const rows = step.updates.map((update) => ({
+    set: step.set.map((column) => update.changes.get(column.index)),
+    match: matchValues(step, update, made),
+  }))
   const missed = await connection.statements.updateRows(connection, step.model, step.set, step.match, rows)
   if (missed.length === 0) return
   const states = missed.map((i) => step.updates[i]?.state)
@@ -90,9 +103,8 @@ async function runDeletes(step: DeleteStep, connection: Connection): Promise<voi
   )
 }
 
-async function runPairs(step: PairStep, connection: Connection, made: Made): Promise<void> {
+async function runPairs(step: PairStep, connection: Connection): Promise<void> {
   const { model } = step.table
-  for (const { values } of step.rows) resolveValues(values, made)
   const rows = step.rows.map(({ values }) => values)
   if (step.kind === 'insert pairs') {
     await connection.statements.insertRows(connection, model, model.columns, [], rows)

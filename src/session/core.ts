@@ -2,7 +2,13 @@ import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
-import { type InstanceState, type Transition, type UnitListener, UnitOfWork } from '../state/index.ts'
+import {
+  type InstanceState,
+  type RelationChange,
+  type Transition,
+  type UnitListener,
+  UnitOfWork,
+} from '../state/index.ts'
 import { attachSuppressed, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
@@ -11,6 +17,7 @@ import { deactivateAfter } from './failure.ts'
 import { Gate } from './gate.ts'
 import { type Closable, list, unlist } from './live.ts'
 import type { Bind, ResolvedSessionOptions } from './options.ts'
+import { SessionRowListeners } from './row-listeners.ts'
 import { SessionTransaction, type TransactionEnds, type TransactionOrigin } from './session-transaction.ts'
 
 /** A managed block around a transaction: once that has ended, nothing more runs until the block does. */
@@ -24,6 +31,10 @@ export interface RelatedLoader {
   load(state: InstanceState, link: RelationLink, what: string): Promise<unknown>
   /** The stored members of one relation, without a flush, for cascades. */
   membersOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
+  /** What is stored, whatever the program has set meanwhile: for a to-one relation that was replaced without being loaded. */
+  storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
+  /** Drops a relation of one instance and loads it again. */
+  reload(state: InstanceState, link: RelationLink, what: string): Promise<void>
 }
 
 /**
@@ -37,6 +48,7 @@ export class SessionCore implements UnitListener {
   readonly label: string
   readonly events: EventHub<SessionEvents<object>>
   readonly gate: Gate
+  readonly rows: SessionRowListeners
   readonly binds: Binds
   readonly unit: UnitOfWork
   readonly ends: TransactionEnds
@@ -63,6 +75,7 @@ export class SessionCore implements UnitListener {
     this.autoflush = options.autoflush
     this.events = new EventHub(events)
     this.gate = new Gate(options.concurrency)
+    this.rows = new SessionRowListeners(session, this.gate)
     this.binds = new Binds(options)
     this.unit = new UnitOfWork(session, this)
     const { ends, related } = makeParts(this)
@@ -216,7 +229,9 @@ export class SessionCore implements UnitListener {
     try {
       await flushUnit(this.unit, {
         connectionFor: (model) => this.connectionFor(model, what),
+        rows: this.rows,
         loadMembers: (state, link) => this.related.membersOf(state, link, what),
+        loadStored: (state, link) => this.related.storedOf(state, link, what),
         beforeSettle: () => this.tell('afterFlush', { session }),
       })
     } catch (error) {
@@ -250,7 +265,7 @@ export class SessionCore implements UnitListener {
   /** Tells listeners that may be async; their own calls on the session run inside the operation. */
   tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void> {
     if (!this.events.has(name)) return settled
-    return this.gate.within(() => this.events.emitAsync(name, payload), this.flushing)
+    return this.gate.within(() => this.events.emitAsync(name, payload), this.flushing ? 'beside' : 'none')
   }
 
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
@@ -264,6 +279,10 @@ export class SessionCore implements UnitListener {
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
     if (transaction.isCommitting && this.block !== undefined) throw tooLateForBlock(what)
+  }
+
+  beforeRelationChange(link: RelationLink, what: RelationChange): void {
+    this.rows.refuseBetween(what, link)
   }
 
   beforeAttach(state: InstanceState): void {

@@ -21,12 +21,18 @@ interface Line {
   readonly waiting: Set<Waiting>
 }
 
+/**
+ * Where the program's code runs in a flush: not in one, beside its statements (before and after all of them, where anything may change),
+ * or between them.
+ */
+export type FlushStage = 'none' | 'beside' | 'between'
+
 /** A place inside a running operation where the program's own code runs: a listener, or the body of a savepoint. */
 interface Inside {
   readonly gate: Gate
   readonly line: Line
   readonly outer: Inside | undefined
-  readonly inFlush: boolean
+  readonly stage: FlushStage
   open: boolean
 }
 
@@ -76,7 +82,15 @@ export class Gate {
   /** Whether the caller is code of the program that a flush has called. */
   isInsideFlush(): boolean {
     for (let place = inside.get(); place !== undefined; place = place.outer) {
-      if (place.gate === this && place.open && place.inFlush) return true
+      if (place.gate === this && place.open && place.stage !== 'none') return true
+    }
+    return false
+  }
+
+  /** Whether the caller is code of the program that a flush has called between its statements. */
+  isBetweenStatements(): boolean {
+    for (let place = inside.get(); place !== undefined; place = place.outer) {
+      if (place.gate === this && place.open && place.stage === 'between') return true
     }
     return false
   }
@@ -148,8 +162,8 @@ export class Gate {
   }
 
   /** Runs the program's own code inside the running operation; its calls on the session run there, in their own order. */
-  async within<T>(code: () => Promise<T> | T, inFlush = false): Promise<T> {
-    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), inFlush, open: true }
+  async within<T>(code: () => Promise<T> | T, stage: FlushStage = 'none'): Promise<T> {
+    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), stage, open: true }
     this.#innerLines.push(place.line)
     try {
       return await inside.run(place, code)

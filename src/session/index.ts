@@ -1,4 +1,14 @@
 export { runBlock, runBlockAndClose } from './block.ts'
+export {
+  type AttributeEvent,
+  type EntityEvents,
+  type EntityInstanceEvent,
+  type OnOptions,
+  type OnPropertyOptions,
+  on,
+  type RowEvent,
+  type SetEvent,
+} from './entity-events.ts'
 export type {
   AfterBeginEvent,
   InstanceEvent,

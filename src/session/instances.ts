@@ -1,5 +1,5 @@
 import { ArgumentError } from '../errors.ts'
-import type { ColumnModel } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, linkOf, type RelationLink } from '../mapping/index.ts'
 import { IdentityMapView, type InstanceState, stateOf } from '../state/index.ts'
 import { nearest } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
@@ -24,11 +24,13 @@ export abstract class SessionInstances {
    * @throws InvalidRequestError when it belongs to another session, was deleted, or its row has another instance here
    */
   add(instance: object): void {
+    this.core.rows.refuseBetween('add()')
     this.core.unit.add(stateOf(instance))
   }
 
   /** `add` for each, in order. Checked first: where one is no entity instance, none is added. */
   addAll(instances: Iterable<object>): void {
+    this.core.rows.refuseBetween('addAll()')
     for (const state of Array.from(instances, stateOf)) this.core.unit.add(state)
   }
 
@@ -38,11 +40,13 @@ export abstract class SessionInstances {
    * @throws InvalidRequestError when it has no row
    */
   delete(instance: object): void {
+    this.core.rows.refuseBetween('delete()')
     this.core.unit.doom(stateOf(instance))
   }
 
   /** `delete` for each, in order. */
   deleteAll(instances: Iterable<object>): void {
+    this.core.rows.refuseBetween('deleteAll()')
     for (const state of Array.from(instances, stateOf)) this.core.unit.doom(state)
   }
 
@@ -62,15 +66,22 @@ export abstract class SessionInstances {
   }
 
   /**
-   * Drops the values of an instance, or of the named properties, unflushed changes included. Reading one before it was read
-   * again (`refresh`, `get`, a query) throws NotLoadedError.
+   * Drops the values and relations of an instance, or the named properties, unflushed changes included. Reading a column before it
+   * was read again (`refresh`, `get`, a query) throws NotLoadedError; a relation is loaded when it is awaited. Without names,
+   * relations that cascade `refresh-expire` are followed.
    *
    * @throws InvalidRequestError when it is not persistent in this session, ArgumentError for an unknown property
    */
   expire(instance: object, properties?: readonly string[]): void {
     const state = this.core.unit.persistentStateOf(instance, 'expire')
-    state.expire(properties === undefined ? state.model.columns : columnsOf(state, properties))
-    if (!state.isModified) this.core.unit.dirty.delete(state)
+    const { unit } = this.core
+    if (properties === undefined) {
+      unit.expire(state)
+      return
+    }
+    const { columns, links } = propertiesOf(state, properties)
+    if (columns.length > 0) unit.expire(state, columns)
+    for (const link of links) unit.expireRelation(state, link)
   }
 
   /** `expire` for every persistent instance of the session. */
@@ -122,14 +133,26 @@ function instancesOf(states: Iterable<InstanceState>): ReadonlySet<object> {
   return new Set(Array.from(states, (state) => state.instance))
 }
 
-/** The columns of the named properties. @throws ArgumentError for one that is no column */
-export function columnsOf(state: InstanceState, properties: readonly string[]): ColumnModel[] {
-  const { model } = state
-  return properties.map((property) => {
+/** The columns and relations of the named properties. @throws ArgumentError for one that is neither */
+export function propertiesOf(
+  { model }: InstanceState,
+  properties: readonly string[],
+): { readonly columns: ColumnModel[]; readonly links: RelationLink[] } {
+  const columns: ColumnModel[] = []
+  const links: RelationLink[] = []
+  for (const property of properties) {
     const column = model.columnOf.get(property)
-    if (column !== undefined) return column
-    const close = nearest(property, model.columnOf.keys())
-    const hint = close === undefined ? `it has ${[...model.columnOf.keys()].join(', ')}` : `did you mean '${close}'?`
-    throw new ArgumentError(`${model.name} has no property '${property}'; ${hint}`)
-  })
+    const link = column === undefined ? linkOf(model, property) : undefined
+    if (column !== undefined) columns.push(column)
+    else if (link !== undefined) links.push(link)
+    else throw unknownProperty(model, property)
+  }
+  return { columns, links }
+}
+
+function unknownProperty(model: EntityModel, property: string): ArgumentError {
+  const names = [...model.columnOf.keys(), ...model.relations.map((relation) => relation.property)]
+  const close = nearest(property, names)
+  const hint = close === undefined ? `it has ${names.join(', ')}` : `did you mean '${close}'?`
+  return new ArgumentError(`${model.name} has no property '${property}'; ${hint}`)
 }

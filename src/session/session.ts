@@ -17,7 +17,7 @@ import {
 import { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
 import type { SessionEvents } from './events.ts'
-import { columnsOf } from './instances.ts'
+import { propertiesOf } from './instances.ts'
 import { SessionLoader } from './loader.ts'
 import { mergeInstance } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
@@ -25,7 +25,7 @@ import { resolveSessionOptions } from './options.ts'
 import { SessionRelated } from './related.ts'
 import type { TransactionEnds } from './session-transaction.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
-import { SessionTransactions } from './transactions.ts'
+import { insideFlush, SessionTransactions } from './transactions.ts'
 
 /** Whether rows are to be locked, and how: `true`, or what to do where they are locked by another. */
 export type ForUpdate = boolean | (RowLockOptions & { readonly read?: boolean; readonly keyShare?: boolean })
@@ -161,7 +161,9 @@ export class Session extends SessionTransactions {
   }
 
   /**
-   * Reads an instance again, or the named properties of it; unflushed changes elsewhere are flushed first.
+   * Reads an instance again, or the named properties of it; unflushed changes are flushed first, where autoflush is on. Without names
+   * its relations are dropped, to be loaded when they are awaited, and those that cascade `refresh-expire` are followed; relations
+   * that are named are loaded.
    *
    * @throws InvalidRequestError when it is not persistent here, or its row is gone
    */
@@ -173,9 +175,17 @@ export class Session extends SessionTransactions {
     return this.core.gate.run('refresh()', async () => {
       const state = this.core.unit.persistentStateOf(instance, 'refresh')
       checkOptions('refresh()', options, { forUpdate: getRules.forUpdate })
-      const columns = properties === undefined ? state.model.columns : columnsOf(state, properties)
-      await this.#loader.refresh(state, columns, this.#lockOf(state.model, 'refresh()', options.forUpdate))
+      const lock = this.#lockOf(state.model, 'refresh()', options.forUpdate)
+      if (properties === undefined) await this.#loader.refresh(state, state.model.columns, lock)
+      else await this.#refreshProperties(state, properties, lock)
     })
+  }
+
+  async #refreshProperties(state: InstanceState, properties: readonly string[], lock: LockOptions | undefined) {
+    const { columns, links } = propertiesOf(state, properties)
+    if (columns.length > 0 || lock !== undefined) await this.#loader.refresh(state, columns, lock)
+    else await this.core.autoflushNow('refresh()')
+    for (const link of links) await this.core.related.reload(state, link, 'refresh()')
   }
 
   #lockOf(model: EntityModel, call: string, forUpdate: ForUpdate | undefined): LockOptions | undefined {
@@ -257,6 +267,7 @@ export class Session extends SessionTransactions {
   }
 
   async #merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean }): Promise<Entity> {
+    this.core.rows.refuseBetween('merge()')
     const merged = await mergeInstance(this.core, this.#loader, stateOf(instance), options.load ?? true)
     return merged.instance as Entity
   }
@@ -285,8 +296,12 @@ export class Session extends SessionTransactions {
 
 function endsOf(core: SessionCore): TransactionEnds {
   return {
-    commitTo: (transaction) => core.gate.runAlone('commit()', () => commitTo(core, transaction)),
+    commitTo: (transaction) => {
+      if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('transaction.commit()'))
+      return core.gate.runAlone('commit()', () => commitTo(core, transaction))
+    },
     rollbackTo: (transaction) => {
+      if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('transaction.rollback()'))
       const end = () => rollbackTo(core, transaction)
       return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
     },

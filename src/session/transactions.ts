@@ -45,9 +45,10 @@ export abstract class SessionTransactions extends SessionInstances {
   beginNested<T>(body: (session: this) => Promise<T> | T): Promise<T>
   beginNested<T>(body?: (session: this) => Promise<T> | T): Promise<T | SessionTransaction> {
     const { core } = this
-    return core.gate.run<T | SessionTransaction>('beginNested()', () =>
-      body === undefined ? openNested(core) : runNested(core, () => body(this)),
-    )
+    return core.gate.run<T | SessionTransaction>('beginNested()', async () => {
+      core.rows.refuseBetween('beginNested()')
+      return body === undefined ? openNested(core) : runNested(core, () => body(this))
+    })
   }
 
   /**
@@ -122,6 +123,7 @@ export abstract class SessionTransactions extends SessionInstances {
   /** Like `close`, and the session can always be used again. */
   reset(): Promise<void> {
     const { core } = this
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('reset()'))
     core.abortConnecting('reset()')
     return core.gate.seize('reset()', () => closeAll(core))
   }
@@ -129,6 +131,7 @@ export abstract class SessionTransactions extends SessionInstances {
   /** Like `close`, and the pool discards the connections: for a session whose connection is in an unknown condition. */
   invalidate(): Promise<void> {
     const { core } = this
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('invalidate()'))
     return core.gate.seize('invalidate()', async () => {
       for (const { connection } of core.transaction?.enlistments.values() ?? []) {
         connection.invalidate(new InvalidRequestError('session.invalidate() was called'))
@@ -230,7 +233,8 @@ function beginNow(core: SessionInstances['core']): SessionTransaction {
   return core.beginTransaction('begin')
 }
 
-function insideFlush(what: string): InvalidRequestError {
+/** The error for an end of the transaction that a flush runs in. */
+export function insideFlush(what: string): InvalidRequestError {
   return new InvalidRequestError(
     `${what} was called inside a flush of the same session; end the transaction after the flush.`,
   )

@@ -1,6 +1,19 @@
 export type { Collection } from './collection.ts'
 export { entity } from './entity.ts'
 export { createEntityClass } from './entity-class.ts'
+export {
+  type AttributeEventName,
+  type EntityEventName,
+  type EntityListener,
+  type EntityListenOptions,
+  emitNow,
+  type InstanceEventName,
+  isHeard,
+  isHeardAnywhere,
+  listenersOf,
+  listenToEntity,
+  type RowEventName,
+} from './entity-events.ts'
 export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'
@@ -10,6 +23,7 @@ export {
   type InstanceStatus,
   isExpression,
   type Originals,
+  type RelationChange,
   type StateOwner,
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
