@@ -15,7 +15,8 @@ export type LoadMembers = (state: InstanceState, link: RelationLink) => Promise<
  * Follows what the work reaches before it is written: deletes reach the children that their relations own, orphans are deleted, and
  * children whose foreign key has to be taken away are loaded where they are not known. Repeats until nothing new is reached.
  */
-export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers): Promise<void> {
+export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers, loadStored: LoadMembers): Promise<void> {
+  await findReplaced(unit, loadStored)
   const followed = new Set<InstanceState>()
   for (;;) {
     doomOrphans(unit)
@@ -26,6 +27,29 @@ export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers): P
       for (const link of linksOf(state.model)) await followDelete(unit, state, link, loadMembers)
     }
   }
+}
+
+/**
+ * To-one relations that were set without being loaded: who was there before has to be known where it loses its foreign key, or is an
+ * orphan now.
+ */
+async function findReplaced(unit: UnitOfWork, loadStored: LoadMembers): Promise<void> {
+  for (const state of [...unit.dirty]) {
+    for (const [index, before] of state.relatedOriginals ?? []) {
+      const link = linksOf(state.model)[index]
+      if (before !== undefined || link === undefined || (link.holder === 'source' && !link.ownsTarget)) continue
+      const [stored = null] = await loadStored(state, link)
+      if (state.relatedOriginals?.get(index) === undefined) noteReplaced(state, link, stored)
+    }
+  }
+}
+
+function noteReplaced(state: InstanceState, link: RelationLink, stored: object | null): void {
+  state.relatedOriginals?.set(link.index, stored)
+  if (stored === null || stored === state.related?.[link.index]) return
+  const lost = stateOf(stored)
+  lost.parents ??= new Map()
+  if (lost.parents.get(link) == null || lost.parents.get(link) === state) lost.parents.set(link, null)
 }
 
 /** Persistent instances that a relation owned and let go, and that nobody has taken since. */
@@ -65,6 +89,8 @@ async function followDelete(
 
 /** A child that was given to another parent in the meantime lives on. */
 function isTakenByOther(member: InstanceState, parent: InstanceState, link: RelationLink): boolean {
+  const owner = member.parents?.get(link)
+  if (owner != null && owner !== parent) return true
   const current = link.inverse === undefined || link.inverse.toMany ? undefined : member.related?.[link.inverse.index]
   return current != null && current !== parent.instance
 }

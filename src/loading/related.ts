@@ -33,6 +33,28 @@ export async function loadRelation(
   if (lacking.length === 0) return
   if (link.holder === 'source') await loadTargets(source, lacking, link)
   else await loadMembers(source, lacking, link)
+  for (const state of lacking) source.unit.snapshot?.noteRelationLoad(state, link)
+}
+
+/** What is stored for a relation of one instance, whatever the program has set meanwhile; changes nothing of the relation. */
+export async function readStored(
+  source: RelatedSource,
+  state: InstanceState,
+  link: RelationLink,
+): Promise<readonly object[]> {
+  const columns = link.pairs.map((pair) => pair.source)
+  const key = link.holder === 'pairs' ? ownerKey(state, link) : valuesOf(state, columns)
+  if (key.some((part) => part === null || part === undefined)) return []
+  if (link.holder === 'source') {
+    const found = await targetsByKey(source, link, [key])
+    return Array.from(found.values(), (target) => target.instance)
+  }
+  const owner = identityOf(link.source, key)
+  const members = new Map<IdentityKey, object[]>()
+  if (owner === undefined) return []
+  members.set(owner, [])
+  await readMembers(source, link, [key], members)
+  return members.get(owner) ?? []
 }
 
 /** Whether a relation can be read without loading it. */

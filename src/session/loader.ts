@@ -96,7 +96,10 @@ export class SessionLoader implements QueryTarget {
         lock,
       },
     )
-    if (found === state) return
+    if (found === state) {
+      if (columns.length === model.columns.length) unit.expireRelations(state)
+      return
+    }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
     unit.dirty.delete(state)
     throw new InvalidRequestError(

@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '../errors.ts'
-import { isLoaded, loadRelation, relatedValue } from '../loading/index.ts'
+import { isLoaded, loadRelation, type RelatedSource, readStored, relatedValue } from '../loading/index.ts'
 import type { RelationLink } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
@@ -29,6 +29,15 @@ export class SessionRelated implements RelatedLoader {
     return link.toMany ? [...(value as Iterable<object>)] : [value as object]
   }
 
+  storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]> {
+    return readStored(this.#source(what), state, link)
+  }
+
+  async reload(state: InstanceState, link: RelationLink, what: string): Promise<void> {
+    this.#core.unit.expireRelation(state, link)
+    await this.#loadFor([state], link, what)
+  }
+
   #siblingsOf(state: InstanceState): InstanceState[] {
     const { unit } = this.#core
     const isLacking = (other: InstanceState | null): other is InstanceState =>
@@ -37,9 +46,11 @@ export class SessionRelated implements RelatedLoader {
   }
 
   #loadFor(states: readonly InstanceState[], link: RelationLink, what: string): Promise<void> {
-    const { unit } = this.#core
-    const source = { unit, connectionFor: (model: RelationLink['target']) => this.#core.connectionFor(model, what) }
-    return loadRelation(source, states, link)
+    return loadRelation(this.#source(what), states, link)
+  }
+
+  #source(what: string): RelatedSource {
+    return { unit: this.#core.unit, connectionFor: (model) => this.#core.connectionFor(model, what) }
   }
 }
 

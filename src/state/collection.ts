@@ -90,7 +90,7 @@ export class Collection implements CollectionSlot {
     this.#fill([...stored.filter((item) => !removed.has(item)), ...added])
   }
 
-  #fill(items: readonly object[]): void {
+  #fill(items: Iterable<object>): void {
     const members = new Set(items)
     this.#members = members.size > 16 ? members : undefined
     this.#list = CollectionList.over(this, this.#changes, members)
@@ -104,21 +104,42 @@ export class Collection implements CollectionSlot {
     return this.#members
   }
 
-  /** A copy of the content, to come back to. */
+  /** The stored members, without changes that are not flushed; undefined while not loaded. */
   content(): CollectionContent {
-    return { items: this.#list?.slice(), added: new Set(this.added), removed: new Set(this.removed) }
+    if (this.#list === undefined || !this.isChanged) return this.#list?.slice()
+    return [...this.#list.filter((item) => !this.added.has(item)), ...this.removed]
   }
 
-  restore({ items, added, removed }: CollectionContent): void {
-    this.added = new Set(added)
-    this.removed = new Set(removed)
-    if (items === undefined) {
-      this.#list = undefined
-      this.#members = undefined
-    } else {
-      this.#fill(items)
-    }
+  /** Makes the members what they were, in the array that the program may hold. */
+  restore(content: CollectionContent): void {
+    this.added = new Set()
+    this.removed = new Set()
+    if (content !== undefined && this.#list !== undefined) refill(this.#list, content)
+    else if (content !== undefined) this.#fill(content)
+    else this.#list = undefined
+    this.#members = undefined
   }
+
+  /** Its instance has no row any more: nothing of it is stored. */
+  becomeNew(): void {
+    if (this.#list === undefined) this.#fill(this.added)
+    this.added = new Set(this.#list)
+    this.removed = new Set()
+  }
+
+  /** A member whose row is gone leaves without a trace. */
+  drop(item: object): void {
+    this.added.delete(item)
+    this.removed.delete(item)
+    this.#members?.delete(item)
+    const index = this.#list?.indexOf(item) ?? -1
+    if (index >= 0) Array.prototype.splice.call(this.#list, index, 1)
+  }
+}
+
+function refill(list: CollectionList, items: readonly object[]): void {
+  list.length = 0
+  for (const item of items) Array.prototype.push.call(list, item)
 }
 
 /** A small list as a set: looking through a few members is cheaper than keeping a second structure. */

@@ -1,7 +1,7 @@
 import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
 import { type ColumnModel, type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
-import { keepSlot, restoreSlot } from './relation-slot.ts'
+import { isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
 
 /**
  * Where an instance stands towards the database. Exactly one holds at any time:
@@ -10,16 +10,23 @@ import { keepSlot, restoreSlot } from './relation-slot.ts'
  */
 export type InstanceStatus = 'transient' | 'pending' | 'persistent' | 'deleted' | 'detached'
 
+/** What is done to a relation. */
+export type RelationChange = 'related attribute set' | 'collection append' | 'collection remove'
+
 /** The session's side of an instance: told before the first change of each instance, and may refuse it. */
 export interface StateOwner {
   /** Called before the first change since the last flush. Throws where the session can take no change now. */
   willChange(state: InstanceState): void
+  /** Called before each change of a relation. Throws where the session can take none now. */
+  willRelate(link: RelationLink, what: RelationChange): void
   /** Loads a relation: the instance, null, or the members. */
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
   /** The instance of a row that the session holds. */
   findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined
   /** An instance was put into a relation that cascades save-update. */
   addByCascade(state: InstanceState): void
+  /** Throws where an instance that is about to be put into such a relation could not be added. */
+  refuseToAdd(state: InstanceState): void
   /** An instance lost a parent without which it must not be: out at once where it is pending. */
   expungeOrphan(state: InstanceState): void
 }
@@ -29,6 +36,7 @@ export interface KeptRecord {
   readonly values: readonly unknown[]
   /** Instances, null, or the content of collections, by relation index. */
   readonly related: readonly unknown[] | undefined
+  readonly parents: ReadonlyMap<RelationLink, InstanceState | null> | undefined
 }
 
 /** The values of changed columns before their first change since the last flush, by column index. */
@@ -65,6 +73,8 @@ export class InstanceState {
   siblings: readonly (InstanceState | null)[] | undefined = undefined
   /** The parents by relations that own it: null where it was taken away and given to no other since. */
   parents: Map<RelationLink, InstanceState | null> | undefined = undefined
+  /** A rollback has taken it out, and the other sides of its relations know it no longer. */
+  isUnjoined = false
 
   constructor(model: EntityModel, instance: object, values: unknown[]) {
     this.model = model
@@ -156,9 +166,27 @@ export class InstanceState {
 
   /** Drops all relations, changes that were not flushed included. */
   forgetRelations(): void {
-    this.related = undefined
+    this.related = this.related?.map((slot) => restoreSlot(undefined, slot))
     this.relatedOriginals = undefined
     this.relationsChanged = false
+  }
+
+  /** Drops one relation, likewise. */
+  forgetRelation({ index }: RelationLink): void {
+    if (this.related === undefined) return
+    this.related[index] = restoreSlot(undefined, this.related[index])
+    this.relatedOriginals?.delete(index)
+    if (this.relatedOriginals?.size === 0) this.relatedOriginals = undefined
+    this.relationsChanged = this.relatedOriginals !== undefined || this.related.some(hasChanges)
+  }
+
+  /** There is no row any more: whatever the relations hold is still to be stored. */
+  renewRelations(): void {
+    this.related?.forEach((slot, index) => {
+      if (isCollectionSlot(slot)) slot.becomeNew()
+      else if (slot != null) this.relatedOriginals = (this.relatedOriginals ?? new Map()).set(index, null)
+    })
+    this.relationsChanged = this.relatedOriginals !== undefined || this.related?.some(hasChanges) === true
   }
 
   /** The values as the last flush or load left them: without the changes that are not flushed yet. */
@@ -168,19 +196,22 @@ export class InstanceState {
     return values
   }
 
-  /** What the record is now, without changes of columns that are not flushed. */
+  /** What the record is now, without changes that are not flushed. */
   keep(): KeptRecord {
-    return { values: this.committedValues(), related: this.related?.map(keepSlot) }
+    const related = this.related?.map(keepSlot)
+    if (related !== undefined) for (const [index, slot] of this.relatedOriginals ?? []) related[index] = slot
+    return { values: this.committedValues(), related, parents: this.parents && new Map(this.parents) }
   }
 
   /** Makes the record what it was. */
-  putBack({ values, related }: KeptRecord): void {
+  putBack({ values, related, parents }: KeptRecord): void {
     this.values = values.slice()
     this.originals = undefined
     this.expired = values.every((value) => value === undefined)
-    const before = this.related
-    this.forgetRelations()
-    if (related !== undefined) this.related = related.map((slot, index) => restoreSlot(slot, before?.[index]))
+    this.related = this.related?.map((slot, index) => restoreSlot(related?.[index], slot))
+    this.relatedOriginals = undefined
+    this.relationsChanged = false
+    this.parents = parents && new Map(parents)
   }
 
   /** The instance as errors and logs name it: `User#1`, or `User (new)`. */
@@ -188,6 +219,10 @@ export class InstanceState {
     if (this.storedKey === undefined) return `${this.model.name} (new)`
     return `${this.model.name}#${this.storedKey.map(String).join(',')}`
   }
+}
+
+function hasChanges(slot: unknown): boolean {
+  return isCollectionSlot(slot) && slot.isChanged
 }
 
 function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {

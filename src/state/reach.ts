@@ -25,19 +25,23 @@ export function lostRelated(state: InstanceState, link: RelationLink): readonly 
 /**
  * The instances that an act on `start` reaches through relations which cascade it, each once, `start` not included. What was removed
  * from a relation since the last flush counts for save-update, since its row has to be written too.
+ *
+ * @param stopsAt instances that are left out, and not followed
  */
-export function reachable(start: InstanceState, cascade: CascadeName): InstanceState[] {
+export function reachable(
+  start: InstanceState,
+  cascade: CascadeName,
+  stopsAt: (state: InstanceState, link: RelationLink) => boolean = () => false,
+): InstanceState[] {
   const seen = new Set([start])
-  const queue = [start]
-  for (let state = queue.shift(); state !== undefined; state = queue.shift()) {
+  for (const state of seen) {
+    if (state.related === undefined) continue
     for (const link of linksOf(state.model)) {
       if (!link.cascade.has(cascade)) continue
       const lost = cascade === 'save-update' ? lostRelated(state, link) : []
       for (const item of [...knownRelated(state, link), ...lost]) {
         const next = stateOf(item)
-        if (seen.has(next)) continue
-        seen.add(next)
-        queue.push(next)
+        if (!stopsAt(next, link)) seen.add(next)
       }
     }
   }

@@ -1,19 +1,16 @@
 /** Marks what a slot of a to-many relation holds. */
 export const COLLECTION: unique symbol = Symbol('heddle.collection')
 
-/** A collection's content at some moment, to come back to. */
-export interface CollectionContent {
-  /** undefined: it was not loaded. */
-  readonly items: readonly object[] | undefined
-  readonly added: ReadonlySet<object>
-  readonly removed: ReadonlySet<object>
-}
+/** The stored members of a collection at some moment, to come back to; undefined: it was not loaded. */
+export type CollectionContent = readonly object[] | undefined
 
-/** A collection as the record that holds it sees it. */
+/** A collection as the record that holds it sees it. Once made, it stays in its slot, so that no change of it can get lost. */
 export interface CollectionSlot {
   readonly [COLLECTION]: true
+  readonly isChanged: boolean
   content(): CollectionContent
   restore(content: CollectionContent): void
+  becomeNew(): void
 }
 
 /** A slot as it is kept: a collection as its content, an instance or null as it is. */
@@ -21,13 +18,13 @@ export function keepSlot(slot: unknown): unknown {
   return isCollectionSlot(slot) ? slot.content() : slot
 }
 
-/** The opposite of {@link keepSlot}: a collection comes back as the same object. */
+/** The opposite of {@link keepSlot}: a collection comes back as the same object. With `undefined` it is not loaded any more. */
 export function restoreSlot(kept: unknown, slot: unknown): unknown {
-  if (!isCollectionSlot(slot) || kept === undefined) return kept
+  if (!isCollectionSlot(slot)) return kept
   slot.restore(kept as CollectionContent)
   return slot
 }
 
-function isCollectionSlot(slot: unknown): slot is CollectionSlot {
+export function isCollectionSlot(slot: unknown): slot is CollectionSlot {
   return typeof slot === 'object' && slot !== null && COLLECTION in slot
 }

@@ -1,8 +1,9 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
-import { classOf, nameOf, type RelationLink } from '../mapping/index.ts'
+import { classOf, linksOf, nameOf, type RelationLink } from '../mapping/index.ts'
 import { Collection, type CollectionChanges } from './collection.ts'
 import { stateOf } from './inspect.ts'
-import type { InstanceState } from './instance-state.ts'
+import type { InstanceState, RelationChange } from './instance-state.ts'
+import { knownRelated } from './reach.ts'
 import { tryStateOf } from './slot.ts'
 import { knownOne } from './to-one.ts'
 
@@ -11,7 +12,13 @@ export function assignOne(state: InstanceState, link: RelationLink, value: unkno
   const item = checkedItem(state, link, value)
   const before = knownOne(state, link)
   if (before === item && state.related?.[link.index] !== undefined) return
+  if (link.options.viewOnly === true) {
+    state.slots()[link.index] = item
+    return
+  }
+  askSessions('related attribute set', link, state, item, before)
   refuseSecondParent(state, link, item)
+  refuseToAdd(state, link, item)
   setOne(state, link, item, before)
   const { inverse } = link
   if (before != null) {
@@ -25,9 +32,21 @@ export function assignOne(state: InstanceState, link: RelationLink, value: unkno
   cascadeAdd(state, link, item)
 }
 
+/** The sessions of all that a change of a relation touches may refuse it, before anything is changed. */
+function askSessions(
+  what: RelationChange,
+  link: RelationLink,
+  state: InstanceState,
+  ...touched: readonly (object | null | undefined)[]
+): void {
+  if (link.options.viewOnly === true) return
+  state.owner?.willRelate(link, what)
+  for (const other of touched) if (other != null) stateOf(other).owner?.willRelate(link, what)
+}
+
 /** Remembers to whom an instance belongs, for relations that own it. */
 function noteParent(link: RelationLink, item: object, parent: InstanceState | null, lostBy?: InstanceState): void {
-  if (!link.ownsTarget && link.options.singleParent !== true) return
+  if (!link.ownsTarget && link.options.singleParent !== true && !link.cascade.has('delete')) return
   const state = stateOf(item)
   const current = state.parents?.get(link)
   if (parent === null && current != null && current !== lostBy) return
@@ -42,10 +61,6 @@ function setOne(
   item: object | null,
   before: object | null | undefined,
 ): void {
-  if (link.options.viewOnly === true) {
-    state.slots()[link.index] = item
-    return
-  }
   state.noteRelationChange()
   state.relatedOriginals ??= new Map()
   if (!state.relatedOriginals.has(link.index)) state.relatedOriginals.set(link.index, before)
@@ -92,7 +107,9 @@ export const collectionChanges: CollectionChanges = {
       collection.put(item)
       return
     }
+    askSessions('collection append', link, state, item)
     refuseSecondParent(state, link, item)
+    refuseToAdd(state, link, item)
     state.noteRelationChange()
     collection.put(item)
     noteParent(link, item, state)
@@ -109,6 +126,7 @@ export const collectionChanges: CollectionChanges = {
       collection.take(item)
       return
     }
+    askSessions('collection remove', link, state, item)
     state.noteRelationChange()
     collection.take(item)
     noteParent(link, item, null, state)
@@ -179,9 +197,38 @@ function isKindOf(link: RelationLink, value: object): boolean {
 
 /** What is put into a relation of an instance that is in a session joins the session, where the relation cascades that. */
 function cascadeAdd(state: InstanceState, link: RelationLink, item: object): void {
-  if (!link.cascade.has('save-update')) return
-  if (state.status !== 'pending' && state.status !== 'persistent') return
-  state.owner?.addByCascade(stateOf(item))
+  if (cascadesAdd(state, link)) state.owner?.addByCascade(stateOf(item))
+}
+
+/** Before anything is changed: neither side of a relation may hold what the session refuses. */
+function refuseToAdd(state: InstanceState, link: RelationLink, item: object | null): void {
+  if (item !== null && cascadesAdd(state, link)) state.owner?.refuseToAdd(stateOf(item))
+}
+
+function cascadesAdd(state: InstanceState, link: RelationLink): boolean {
+  return link.cascade.has('save-update') && (state.status === 'pending' || state.status === 'persistent')
+}
+
+/** The other sides of an instance that a rollback took out, and that is added again, hold it again. */
+export function rejoin(state: InstanceState): void {
+  state.isUnjoined = false
+  for (const link of linksOf(state.model)) {
+    const { inverse } = link
+    if (inverse === undefined) continue
+    for (const item of knownRelated(state, link)) join(item, inverse, state.instance)
+  }
+}
+
+/** An instance whose row is gone leaves the collections of those it knows. */
+export function leaveCollections(state: InstanceState): void {
+  for (const link of linksOf(state.model)) {
+    const { inverse } = link
+    if (inverse?.toMany !== true) continue
+    for (const item of knownRelated(state, link)) {
+      const collection = stateOf(item).related?.[inverse.index] as Collection | undefined
+      collection?.drop(state.instance)
+    }
+  }
 }
 
 /** A pending instance that its only parent let go leaves the session at once. */
@@ -190,11 +237,20 @@ function expungeOrphan(state: InstanceState, link: RelationLink, item: object): 
   if (link.ownsTarget && lost.parents?.get(link) === null) state.owner?.expungeOrphan(lost)
 }
 
+/** Whether a parent that is remembered does not hold the instance any more: after a rollback, for example. */
+function hasLetGo(parent: InstanceState, link: RelationLink, item: object): boolean {
+  const slot = parent.related?.[link.index]
+  if (slot === undefined) return false
+  if (!link.toMany) return slot !== item
+  const collection = slot as Collection
+  return collection.isLoaded ? !collection.has(item) : collection.removed.has(item)
+}
+
 /** With `singleParent` an instance belongs to one parent only. */
 function refuseSecondParent(state: InstanceState, link: RelationLink, item: object | null): void {
   if (item === null || link.options.singleParent !== true) return
   const other = stateOf(item).parents?.get(link)
-  if (other == null || other === state) return
+  if (other == null || other === state || other.wasDeleted || hasLetGo(other, link, item)) return
   throw new InvalidRequestError(
     `Setting ${state.describe()}.${link.property}: ${stateOf(item).describe()} belongs to ${other.describe()} already, and the ` +
       'relation allows a single parent.',

@@ -1,4 +1,5 @@
 import type { InstanceState, KeptRecord } from './instance-state.ts'
+import { leaveCollections } from './relation-sync.ts'
 import type { FormerKey, Snapshot } from './snapshot.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -13,10 +14,16 @@ import type { UnitOfWork } from './unit-of-work.ts'
 export function restore(unit: UnitOfWork, snapshot: Snapshot): void {
   unit.doomed.clear()
   for (const state of snapshot.inserted) makeTransientAgain(unit, state)
-  for (const state of [...unit.pending]) unit.detach(state)
+  for (const state of [...unit.pending]) {
+    unit.detach(state)
+    state.isUnjoined = true
+  }
   restoreKeys(unit, snapshot)
   for (const [state, kept] of snapshot.values) restoreRecord(unit, state, kept)
   for (const state of snapshot.volatile) restoreVolatile(unit, snapshot, state)
+  for (const [state, links] of snapshot.volatileRelations) {
+    if (state.owner === unit) for (const link of links) unit.expireRelation(state, link)
+  }
   for (const state of [...unit.dirty]) if (!state.isModified) unit.dirty.delete(state)
 }
 
@@ -26,6 +33,7 @@ function makeTransientAgain(unit: UnitOfWork, state: InstanceState): void {
   unit.map.remove(state)
   unit.dirty.delete(state)
   forgetRow(state)
+  state.isUnjoined = true
   state.owner = undefined
   unit.move(state, 'transient', 'persistentToTransient')
 }
@@ -37,6 +45,7 @@ export function forgetRow(state: InstanceState): void {
   state.originals = undefined
   state.wasDeleted = false
   state.expired = false
+  state.renewRelations()
 }
 
 /** In two rounds, because one instance may hold the key that another gets back. */
@@ -85,6 +94,7 @@ export function expireAll(unit: UnitOfWork): void {
 export function settleCommit(unit: UnitOfWork, snapshot: Snapshot, expireOnCommit: boolean): void {
   for (const state of snapshot.deleted) {
     if (state.owner !== unit || state.status !== 'deleted') continue
+    leaveCollections(state)
     if (expireOnCommit) unit.detach(state)
     else unit.kept.add(state)
   }

@@ -1,4 +1,4 @@
-import type { EntityModel } from '../mapping/index.ts'
+import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
 import type { InstanceState, KeptRecord } from './instance-state.ts'
 
@@ -23,6 +23,8 @@ export class Snapshot {
   readonly formerKeys = new Map<InstanceState, FormerKey>()
   /** Instances loaded after the first write: their values may be of rows that a rollback takes back. */
   readonly volatile = new Set<InstanceState>()
+  /** Relations loaded after the first write, for the same reason. */
+  readonly volatileRelations = new Map<InstanceState, Set<RelationLink>>()
   /** Identities of inserted rows, which no instance may keep after a rollback. */
   readonly insertedKeys = new Map<EntityModel, Set<IdentityKey>>()
   /** Whether anything was written since the beginning. */
@@ -52,6 +54,18 @@ export class Snapshot {
     this.parent?.noteLoad(state)
   }
 
+  /** Notes that a relation of an instance was read from the database just now. */
+  noteRelationLoad(state: InstanceState, link: RelationLink): void {
+    if (this.#wrote) this.addRelation(state, link)
+    this.parent?.noteRelationLoad(state, link)
+  }
+
+  private addRelation(state: InstanceState, link: RelationLink): void {
+    const links = this.volatileRelations.get(state)
+    if (links === undefined) this.volatileRelations.set(state, new Set([link]))
+    else links.add(link)
+  }
+
   noteInsert(state: InstanceState): void {
     this.inserted.add(state)
     let keys = this.insertedKeys.get(state.model)
@@ -78,6 +92,7 @@ export class Snapshot {
     this.values.delete(state)
     this.formerKeys.delete(state)
     this.volatile.delete(state)
+    this.volatileRelations.delete(state)
     this.parent?.forget(state)
   }
 
@@ -90,6 +105,7 @@ export class Snapshot {
     for (const [state, values] of this.values) if (!parent.knows(state)) parent.values.set(state, values)
     for (const [state, former] of this.formerKeys) parent.noteKeyChange(state, former)
     for (const state of this.volatile) if (!parent.knows(state)) parent.volatile.add(state)
+    for (const [state, links] of this.volatileRelations) for (const link of links) parent.addRelation(state, link)
     if (this.#wrote) parent.noteWrite()
   }
 

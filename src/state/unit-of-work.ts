@@ -1,12 +1,13 @@
 import { InvalidRequestError } from '../errors.ts'
-import type { EntityModel, RelationLink } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
 import { identityOf, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
 import { stateOf } from './inspect.ts'
-import type { InstanceState, InstanceStatus, StateOwner } from './instance-state.ts'
+import type { InstanceState, InstanceStatus, RelationChange, StateOwner } from './instance-state.ts'
 import { checkFields } from './instantiate.ts'
 import { reachable } from './reach.ts'
+import { rejoin } from './relation-sync.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A change of status, as listeners hear of it. */
@@ -26,6 +27,8 @@ export type Transition =
 export interface UnitListener {
   /** Before the first change since the last flush, `add` and `delete`: begins a transaction, or refuses. */
   beforeChange(what: string, state: InstanceState): void
+  /** Before each change of a relation: refuses it between the statements of a flush. */
+  beforeRelationChange(link: RelationLink, what: RelationChange): void
   beforeAttach(state: InstanceState): void
   afterAttach(state: InstanceState): void
   transitioned(state: InstanceState, transition: Transition): void
@@ -76,6 +79,10 @@ export class UnitOfWork implements StateOwner {
     if (state.status === 'persistent') this.noteDirty(state)
   }
 
+  willRelate(link: RelationLink, what: RelationChange): void {
+    this.#listener.beforeRelationChange(link, what)
+  }
+
   /** Whether the instance is pending or persistent here. */
   has(state: InstanceState): boolean {
     return state.owner === this && (state.status === 'pending' || state.status === 'persistent')
@@ -90,36 +97,72 @@ export class UnitOfWork implements StateOwner {
       this.doomed.delete(state)
       return
     }
-    checkFields(state)
-    this.refuseSecondInstance(state)
-    this.#listener.beforeChange('add', state)
-    this.attach(state)
-    this.addReachable(state)
+    this.addGraph(state)
   }
 
-  /** Follows the save-update cascade: what is reached and in no session joins this one. */
-  private addReachable(start: InstanceState): void {
-    if (start.related === undefined) return
-    for (const state of reachable(start, 'save-update')) this.addByCascade(state)
+  /** Follows the save-update cascade: what is reached and in no session joins this one. All is checked before any of it joins. */
+  private addGraph(start: InstanceState): void {
+    const reached = reachable(start, 'save-update', (state) => state.owner === this || state.wasDeleted)
+    const graph = [start, ...reached]
+    for (const state of graph) this.refuseUnfit(state)
+    this.#listener.beforeChange('add', start)
+    for (const state of graph) if (state.owner !== this) this.attach(state)
   }
 
   addByCascade(state: InstanceState): void {
-    if (state.owner === this || state.wasDeleted) {
-      if (state.wasDeleted && state.owner === this) throw deletedAlready(state)
-      return
-    }
+    if (state.owner === this) this.doomed.delete(state)
+    else this.addGraph(state)
+  }
+
+  refuseToAdd(state: InstanceState): void {
+    if (state.wasDeleted) throw deletedAlready(state)
+    if (this.inFlight?.deleting.has(state) === true) throw beingFlushed(state, 'add')
+    if (state.owner !== this) this.refuseUnfit(state)
+  }
+
+  private refuseUnfit(state: InstanceState): void {
     this.refuseForeign(state, 'add')
     checkFields(state)
     this.refuseSecondInstance(state)
-    this.attach(state)
-    this.addReachable(state)
   }
 
   expungeOrphan(state: InstanceState): void {
     if (state.owner !== this || state.status !== 'pending' || this.isInFlight(state)) return
-    for (const lost of [state, ...reachable(state, 'save-update')]) {
-      if (lost.owner === this && lost.status === 'pending') this.detach(lost)
+    for (const lost of [state, ...reachable(state, 'expunge')]) {
+      if (lost.owner === this && lost.status === 'pending' && !this.isInFlight(lost)) this.detach(lost)
     }
+  }
+
+  /** Drops the values of an instance. Where all of them go, the refresh-expire cascade is followed, and pending orphans leave. */
+  expire(state: InstanceState, columns?: readonly ColumnModel[]): void {
+    if (columns === undefined) this.expireRelations(state)
+    state.expire(columns)
+    if (!state.isModified) this.dirty.delete(state)
+  }
+
+  /** Drops the relations of an instance, following the refresh-expire cascade. */
+  expireRelations(state: InstanceState): void {
+    const reached = this.expiredWith(state)
+    state.forgetRelations()
+    if (!state.isModified) this.dirty.delete(state)
+    for (const other of reached) {
+      if (other.status === 'pending') this.detach(other)
+      else other.expire()
+      if (!other.isModified) this.dirty.delete(other)
+    }
+  }
+
+  private expiredWith(start: InstanceState): InstanceState[] {
+    return reachable(start, 'refresh-expire', (state, link) => {
+      if (state.owner !== this || this.isInFlight(state)) return true
+      return state.status === 'pending' ? !link.ownsTarget : state.status !== 'persistent'
+    })
+  }
+
+  /** Drops one relation of an instance, with its changes that are not flushed. */
+  expireRelation(state: InstanceState, link: RelationLink): void {
+    state.forgetRelation(link)
+    if (!state.isModified) this.dirty.delete(state)
   }
 
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
@@ -136,6 +179,7 @@ export class UnitOfWork implements StateOwner {
     if (state.identity === undefined) {
       this.move(state, 'pending', 'transientToPending')
       this.pending.add(state)
+      if (state.isUnjoined) rejoin(state)
     } else {
       this.map.put(state)
       if (state.isModified) this.noteDirty(state)
