@@ -46,14 +46,15 @@ export function capabilitiesPage(): string {
   return [
     '# Capabilities',
     '',
-    'What each database can do, as `engine.dialect.capabilities` tells it. Code of heddle asks for one of these by name and never for a',
-    'database. Made by `node scripts/capabilities.ts` from the code; do not edit it by hand.',
+    'What each database can do, as `engine.dialect.capabilities` tells it. Code of heddle asks for one of these by name and',
+    'never for a database. Made by `node scripts/capabilities.ts` from the code; do not edit it by hand.',
     '',
     row(['capability', ...databases.map(([name]) => name), 'meaning']),
     row(Array.from({ length: databases.length + 2 }, () => '---')),
     ...names.map((name) => row([`\`${name}\``, ...databases.map(([, can]) => shown(can[name])), meanings[name]])),
     '',
-    'Before the first connection an engine for MySQL and MariaDB knows only what every supported server can do; from then on it knows the server at hand.',
+    'Before the first connection an engine for MySQL and MariaDB knows only what every supported server can do; from then on',
+    'it knows the server at hand.',
     '',
   ].join('\n')
 }
