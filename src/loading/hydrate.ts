@@ -1,10 +1,12 @@
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect } from '../sql/index.ts'
 import {
+  emitInstanceEvent,
   type IdentityKey,
   type InstanceState,
   identityOf,
   instantiatorOf,
+  isHeard,
   keyValuesOf,
   type UnitOfWork,
 } from '../state/index.ts'
@@ -76,11 +78,21 @@ export function hydrateRows(
   const states = new Array<InstanceState | null>(rows.length)
   const hasSiblings = hydration.model.relations.length > 0
   const known = unit.map.of(hydration.model)
+  const told = listener ?? entityListener(hydration.model)
   for (let i = 0; i < rows.length; i++) {
-    states[i] = hydrateRow(unit, hydration, known, rows[i] as unknown[], options, listener)
+    states[i] = hydrateRow(unit, hydration, known, rows[i] as unknown[], options, told)
     if (hasSiblings && states[i] !== null) (states[i] as InstanceState).siblings = states
   }
   return states
+}
+
+/** Tells the listeners of an entity of what rows did; undefined where there are none. */
+function entityListener(model: EntityModel): HydrateListener | undefined {
+  if (!isHeard(model, 'load') && !isHeard(model, 'refresh')) return undefined
+  return {
+    loaded: (state) => emitInstanceEvent(state, 'load'),
+    refreshed: (state) => emitInstanceEvent(state, 'refresh'),
+  }
 }
 
 function hydrateRow(

@@ -1,12 +1,13 @@
 import { ArgumentError } from '../errors.ts'
-import { type EntityModel, MODEL } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, MODEL } from '../mapping/index.ts'
 import { nearest } from '../support/index.ts'
-import { checkValue, InstanceState } from './instance-state.ts'
+import { isHeardAnywhere } from './entity-events.ts'
+import { checkValue, emitInstanceEvent, InstanceState } from './instance-state.ts'
 import { inspectInstance, toJson, toObject } from './plain.ts'
 import { readRelation, writeRelation } from './relation-access.ts'
 import { STATE, type Stateful } from './slot.ts'
 
-type Begin = (instance: object, values: unknown) => InstanceState
+type Begin = (instance: object) => InstanceState
 type GeneratedClass = new (values?: unknown) => object
 
 /** The state that the next constructor call is to adopt: how an instance is made for a row. */
@@ -17,7 +18,7 @@ let arriving: InstanceState | undefined
  * code, because a literal index reads five times faster than a closure over one. Where code generation is forbidden, closures serve.
  */
 export function createEntityClass(model: EntityModel): GeneratedClass {
-  const begin: Begin = (instance, values) => adoptArriving(model, instance) ?? newState(model, instance, values)
+  const begin: Begin = (instance) => adoptArriving(model, instance) ?? newState(model, instance)
   const generated = generateClass(model, begin) ?? closureClass(model, begin)
   Object.defineProperties(generated.prototype, {
     toObject: hidden(toObject),
@@ -50,10 +51,14 @@ export function constructFor(state: InstanceState, construct: () => object): obj
   }
 }
 
-function newState(model: EntityModel, instance: object, given: unknown): InstanceState {
-  const state = new InstanceState(model, instance, new Array(model.columns.length).fill(undefined))
+function newState(model: EntityModel, instance: object): InstanceState {
+  return new InstanceState(model, instance, new Array(model.columns.length).fill(undefined))
+}
+
+/** What a new instance is made with. The instance has its state by then, for listeners and for the other sides of relations. */
+function fill(state: InstanceState, given: unknown): void {
   if (given !== undefined) assignValues(state, given)
-  return state
+  if (isHeardAnywhere('init')) emitInstanceEvent(state, 'init')
 }
 
 /** Takes own enumerable properties only, each looked up among the columns, so that no prototype can be reached. */
@@ -65,14 +70,15 @@ function assignValues(state: InstanceState, given: unknown): void {
   for (const property of Object.keys(given)) {
     const value = (given as Record<string, unknown>)[property]
     const column = model.columnOf.get(property)
-    if (value === undefined && column !== undefined) continue
-    if (column === undefined) {
-      assignRelation(state, property, value)
-      continue
-    }
-    checkValue(model, column, value)
-    state.values[column.index] = value
+    if (column === undefined) assignRelation(state, property, value)
+    else if (value !== undefined) assignColumn(state, column, value)
   }
+}
+
+function assignColumn(state: InstanceState, column: ColumnModel, given: unknown): void {
+  const value = state.wanted(column, given)
+  checkValue(state.model, column, value)
+  state.values[column.index] = value
 }
 
 function assignRelation(state: InstanceState, property: string, value: unknown): void {
@@ -105,13 +111,16 @@ function generateClass(model: EntityModel, begin: Begin): GeneratedClass | undef
   })
   const source = `'use strict'; return class {
     #state
-    constructor(values) { this.#state = begin(this, values) }
+    constructor(values) {
+      this.#state = begin(this)
+      if (this.#state.status === 'transient') fill(this.#state, values)
+    }
     get [STATE]() { return #state in this ? this.#state : undefined }
     ${[...accessors, ...relations].join('\n')}
   }`
   try {
-    const make = new Function('STATE', 'begin', 'readRelation', 'writeRelation', source)
-    return make(STATE, begin, readRelation, writeRelation) as GeneratedClass
+    const make = new Function('STATE', 'begin', 'fill', 'readRelation', 'writeRelation', source)
+    return make(STATE, begin, fill, readRelation, writeRelation) as GeneratedClass
   } catch (error) {
     if (error instanceof EvalError) return undefined
     throw error
@@ -123,7 +132,8 @@ export function closureClass(model: EntityModel, begin: Begin): GeneratedClass {
   class Generated {
     readonly #state: InstanceState
     constructor(values?: unknown) {
-      this.#state = begin(this, values)
+      this.#state = begin(this)
+      if (this.#state.status === 'transient') fill(this.#state, values)
     }
     get [STATE](): InstanceState | undefined {
       return #state in this ? this.#state : undefined

@@ -19,6 +19,7 @@ export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'
 export {
   checkValue,
+  emitInstanceEvent,
   InstanceState,
   type InstanceStatus,
   isExpression,

@@ -1,5 +1,6 @@
 import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
 import { type ColumnModel, type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
+import { emitNow, heard, type InstanceEventName, isHeardAnywhere } from './entity-events.ts'
 import type { IdentityKey } from './identity.ts'
 import { isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
 
@@ -91,14 +92,21 @@ export class InstanceState {
   }
 
   /** Assigns a column as the program does: checked, tracked, and nothing where the value is the same. */
-  write(index: number, value: unknown): void {
+  write(index: number, given: unknown): void {
     const current = this.values[index]
-    if (current === value && value !== undefined) return
+    if (current === given && given !== undefined) return
     const column = this.model.columns[index] as ColumnModel
+    const value = this.wanted(column, given)
     checkValue(this.model, column, value)
     if (current !== undefined && sameValue(column, current, value)) return
     this.track(column, current, value)
     this.values[index] = value
+  }
+
+  /** The value that the listeners of a column want to be set; the given one where nobody listens. */
+  wanted({ property, index }: ColumnModel, value: unknown): unknown {
+    if (!isHeardAnywhere('set')) return value
+    return heard('set', { target: this.instance, property, value, oldValue: this.values[index] })
   }
 
   /** Marks a column as changed although the same object is there: for values that were changed in place. */
@@ -154,6 +162,7 @@ export class InstanceState {
 
   /** Drops values, and changes that were not flushed, so that they are read again. */
   expire(columns: readonly ColumnModel[] = this.model.columns): void {
+    if (isHeardAnywhere('expire')) emitInstanceEvent(this, 'expire')
     for (const { index } of columns) {
       this.values[index] = undefined
       this.originals?.delete(index)
@@ -223,6 +232,12 @@ export class InstanceState {
 
 function hasChanges(slot: unknown): boolean {
   return isCollectionSlot(slot) && slot.isChanged
+}
+
+/** Tells the listeners of an event in the life of an instance. */
+export function emitInstanceEvent({ instance, owner }: InstanceState, name: InstanceEventName): void {
+  const { session } = (owner ?? {}) as { readonly session?: unknown }
+  emitNow(instance, name, { target: instance, session })
 }
 
 function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {

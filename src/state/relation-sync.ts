@@ -1,6 +1,7 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import { classOf, linksOf, nameOf, type RelationLink } from '../mapping/index.ts'
 import { Collection, type CollectionChanges } from './collection.ts'
+import { hearAppended, hearAssigned, hearRemoved } from './entity-events-relations.ts'
 import { stateOf } from './inspect.ts'
 import type { InstanceState, RelationChange } from './instance-state.ts'
 import { knownRelated } from './reach.ts'
@@ -9,9 +10,10 @@ import { knownOne } from './to-one.ts'
 
 /** Assigns a to-one property: this side, the other side, cascades. */
 export function assignOne(state: InstanceState, link: RelationLink, value: unknown): void {
-  const item = checkedItem(state, link, value)
+  const given = checkedItem(state, link, value)
   const before = knownOne(state, link)
-  if (before === item && state.related?.[link.index] !== undefined) return
+  if (before === given && state.related?.[link.index] !== undefined) return
+  const item = checkedItem(state, link, hearAssigned(state, link, given, before))
   if (link.options.viewOnly === true) {
     state.slots()[link.index] = item
     return
@@ -101,8 +103,9 @@ function join(item: object, inverse: RelationLink, instance: object): void {
 export const collectionChanges: CollectionChanges = {
   add(collection, value) {
     const { state, link } = collection
-    const item = checkedItem(state, link, value) as object
-    if (collection.has(item)) return
+    const given = checkedItem(state, link, value) as object
+    if (collection.has(given)) return
+    const item = checkedItem(state, link, hearAppended(state, link, given)) as object
     if (link.options.viewOnly === true) {
       collection.put(item)
       return
@@ -126,6 +129,7 @@ export const collectionChanges: CollectionChanges = {
       collection.take(item)
       return
     }
+    hearRemoved(state, link, item)
     askSessions('collection remove', link, state, item)
     state.noteRelationChange()
     collection.take(item)
