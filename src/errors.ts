@@ -3,6 +3,9 @@
  * the original error as `cause`, and say what was attempted, what was found and what to do.
  */
 
+/** The name of the method that says what `console.log` and `util.inspect` show. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+
 /** What every heddle error can be made with beside its message. */
 export interface HeddleErrorOptions {
   /** The error that led to this one. */
@@ -68,6 +71,17 @@ export class DatabaseError extends HeddleError {
   /** The values of the failed statement. A getter, so that printing or logging the error never shows them. */
   get parameters(): readonly unknown[] | undefined {
     return this.#parameters
+  }
+
+  /** What `console.log` shows: drivers' own errors quote values, so the one in `cause` is only named. */
+  [INSPECT](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    if (depth < 0) return `[${this.name}]`
+    const known = Object.entries(this).filter(([, value]) => value !== undefined)
+    const { cause } = this
+    if (cause instanceof HeddleError) known.push(['[cause]', cause])
+    else if (cause !== undefined)
+      known.push(['[cause]', 'the error of the driver, which may quote values; read .cause'])
+    return `${this.stack ?? `${this.name}: ${this.message}`} ${inspect(Object.fromEntries(known), options)}`
   }
 }
 

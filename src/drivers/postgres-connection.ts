@@ -316,7 +316,10 @@ export class PostgresConnection implements DriverConnection {
   }
 
   #refuseAfterFailedBegin(error: unknown): never {
-    throw new PendingRollbackError('The transaction could not begin; it can only be rolled back.', { cause: error })
+    throw new PendingRollbackError(
+      'The first statement of the transaction failed (see cause), so it never began; it can only be rolled back.',
+      { cause: error },
+    )
   }
 
   /** Ends a transaction whose BEGIN was never sent. */

@@ -1,6 +1,7 @@
+import { inspect } from 'node:util'
 import type { DriverConnection } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
-import type { Pool } from '../pool/index.ts'
+import type { Pool, PoolStatus } from '../pool/index.ts'
 import type { Dialect } from '../sql/index.ts'
 import type { Listener, ListenOptions } from '../support/index.ts'
 import { Connection } from './connection.ts'
@@ -149,6 +150,20 @@ export class Engine implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
+  }
+
+  /** The URL, with the password masked. */
+  toString(): string {
+    return `Engine(${this.url})`
+  }
+
+  /** What `JSON.stringify` shows: the URL, with the password masked, and the pool's numbers. */
+  toJSON(): { readonly url: string; readonly pool: PoolStatus } {
+    return { url: String(this.url), pool: this.pool.status() }
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
   }
 
   #optionsWith(isolation: ConnectOptions['isolation'], readOnly: boolean | undefined): ExecutionOptions {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { UrlError } from '../errors.ts'
-import { nearest } from '../support/index.ts'
+import { describeValue, nearest } from '../support/index.ts'
 import { joinUrl, maskUrlText, splitUrl, type TextParts, UrlProblem } from './url-text.ts'
 
 /** What one scheme of a URL stands for. */
@@ -150,7 +150,8 @@ export class EngineUrl {
  * @throws UrlError which quotes the URL with its password masked and says what is wrong with it
  */
 export function parseUrl(text: string): EngineUrl {
-  if (typeof text !== 'string') throw new UrlError(`A database URL is a string; ${inspect(text)} was given. ${forms()}`)
+  if (typeof text !== 'string')
+    throw new UrlError(`A database URL is a string; ${describeValue(text)} was given. ${forms()}`)
   if (text.trim() !== text || text === '') throw urlError(maskUrlText(text), 'is empty or has spaces around it')
   try {
     const { path, query, ...parts } = splitUrl(text)

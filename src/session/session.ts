@@ -81,6 +81,8 @@ export class Session extends SessionTransactions {
       events as EventHub<SessionEvents<object>> | undefined,
       (core) => ({ ends: endsOf(core), related: new SessionRelated(core) }),
     )
+    // Out of the sight of JSON.stringify and console.log.
+    Object.defineProperty(this, 'core', { enumerable: false })
     this.#loader = new SessionLoader(this.core)
   }
 

@@ -104,4 +104,12 @@ class Inspection implements InstanceInspection {
     }
     return changes
   }
+
+  /** What `console.log` shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Printer): string {
+    const { status, key, unloaded, modified } = this
+    return `state ${inspect({ status, key, unloaded, modified }, options)}`
+  }
 }
+
+type Printer = (value: unknown, options: object) => string
