@@ -92,6 +92,17 @@ describe('the page of events', () => {
   })
 })
 
+describe('the page of events of entities', () => {
+  it('has every event and no other', () => {
+    const path = 'src/session/entity-events.ts'
+    const events = sourceFile(path, readFileSync(join(repository, path), 'utf8')).withoutComments
+    const own = events.split(/interface EntityEvents<Entity> \{/)[1]?.split('\n}')[0] ?? ''
+    const names = [...own.matchAll(/^\s+(\w+):/gm)].map(([, name]) => name)
+    expect(names.length).toBeGreaterThan(10)
+    expect(namesIn(section(pageOf('reference/events.md'), 'Entities')).sort()).toEqual(names.sort())
+  })
+})
+
 describe('the page of warnings', () => {
   it('has every code that is given to warn() and no other', () => {
     const errors = new Set(Object.values(heddle).map((value) => (value as { readonly code?: unknown } | null)?.code))
