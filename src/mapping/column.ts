@@ -126,14 +126,17 @@ export class Column<Value, Flags extends ColumnFlag = never> {
 
   /**
    * Makes the column a foreign key. Both names are as the other entity writes them: its table, and the column's property
-   * (or its name in the database).
+   * (or its name in the database). A constructor need not be given it: a relation, of this entity or of the other, may supply it.
    *
    * @param target `'table.column'`, or `'schema.table.column'`
    * @throws MappingError when the target has another form or an option is unknown
    * @example
    * userId: integer().references('users.id', { onDelete: 'cascade' })
    */
-  references(target: `${string}.${string}`, options?: ReferenceOptions): Column<Value, Exclude<Flags, 'numbered'>> {
+  references(
+    target: `${string}.${string}`,
+    options?: ReferenceOptions,
+  ): Column<Value, Exclude<Flags, 'numbered'> | 'optional'> {
     return this.#with({ references: parseReference(target, options) })
   }
 

@@ -24,7 +24,7 @@ export interface RelationLink extends RelationModel {
   /** The columns on both sides that hold the same values; empty where a table of pairs stands between. */
   readonly pairs: readonly ColumnPair[]
   readonly through: PairTable | undefined
-  /** The property of the target that is this relation seen from there. */
+  /** The property of the target that is this relation seen from there; none where either side is only viewed. */
   readonly inverse: RelationLink | undefined
   /** Whether the other side may only belong to one of these. */
   readonly ownsTarget: boolean
@@ -61,8 +61,10 @@ function makeLink(relation: RelationModel, index: number): RelationLink {
     through,
     ownsTarget: relation.cascade.has('delete-orphan'),
     get inverse() {
-      const { backPopulates } = relation
-      return backPopulates === undefined ? undefined : linkOf(relation.target, backPopulates)
+      const { backPopulates, options } = relation
+      if (backPopulates === undefined || options.viewOnly === true) return undefined
+      const other = linkOf(relation.target, backPopulates)
+      return other?.options.viewOnly === true ? undefined : other
     },
   })
 }
@@ -157,16 +159,45 @@ function placeOf({ source, property }: RelationModel): string {
 
 /**
  * The tables of pairs between the given entities, each once, for whoever makes their tables. One that is mapped as an entity of its own
- * is left to that.
+ * is left to that. Follows every relation of the entities, so that what is wrong with one is found here.
+ *
+ * @throws MappingError for a relation that cannot be followed, or that cannot write into the entity that is mapped to its table
  */
 export function pairTablesOf(models: readonly EntityModel[]): EntityModel[] {
   const given = new Set(models)
-  const mapped = new Set(models.map((model) => model.table))
+  const mapped = new Map(models.map((model) => [model.table, model]))
   const tables = new Set<EntityModel>()
   for (const model of models) {
-    for (const { through, target } of linksOf(model)) {
-      if (through !== undefined && given.has(target) && !mapped.has(through.model.table)) tables.add(through.model)
+    for (const link of linksOf(model)) {
+      if (link.through === undefined) continue
+      const association = mapped.get(link.through.model.table)
+      if (association !== undefined) checkAssociation(link, link.through, association)
+      else if (given.has(link.target)) tables.add(link.through.model)
     }
   }
   return [...tables]
+}
+
+/** An entity of its own may be mapped to the table of pairs: the relation must know its columns, and be able to write its rows. */
+function checkAssociation(relation: RelationModel, through: PairTable, association: EntityModel): void {
+  const keys = through.model.columns.map(({ property }) => property)
+  const place = `${placeOf(relation)}: the table '${association.table}' is mapped as ${association.name}`
+  const missing = keys.filter(
+    (name) => association.columnOf.get(name)?.explicitName !== undefined || !association.columnOf.has(name),
+  )
+  if (missing.length > 0) {
+    throw new MappingError(
+      `${place}, which has no column ${listed(missing)} of that name; name its columns with { throughColumns: [own, other] }.`,
+    )
+  }
+  const required = association.columns.filter((column) => !keys.includes(column.property) && needsValue(column))
+  if (required.length === 0 || relation.options.viewOnly === true) return
+  throw new MappingError(
+    `${place}, whose ${listed(required.map(({ property }) => property))} the relation cannot give; make the relation viewOnly and add ` +
+      `instances of ${association.name}, or give the columns defaults in the database.`,
+  )
+}
+
+function needsValue({ nullable, autoincrement, serverDefault }: ColumnModel): boolean {
+  return !nullable && !autoincrement && serverDefault === undefined
 }

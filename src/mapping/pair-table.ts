@@ -50,7 +50,9 @@ function columnIn(relation: RelationModel, model: EntityModel, name: string): Co
 function columnNames(relation: RelationModel): readonly [readonly string[], readonly string[]] {
   const { source, target, options } = relation
   const { throughColumns } = options
-  if (throughColumns !== undefined) return [[throughColumns[0]], [throughColumns[1]]]
+  if (throughColumns !== undefined) {
+    return [namedFor(relation, source, throughColumns[0]), namedFor(relation, target, throughColumns[1])]
+  }
   if (source === target) {
     throw new MappingError(
       `${placeOf(relation)}: both sides are ${source.name}, so the columns of '${options.through}' need names: give ` +
@@ -58,6 +60,16 @@ function columnNames(relation: RelationModel): readonly [readonly string[], read
     )
   }
   return [namesFor(source), namesFor(target)]
+}
+
+/** The names as they were given, one for each column of the key. */
+function namedFor(relation: RelationModel, model: EntityModel, given: string | readonly string[]): readonly string[] {
+  const names = typeof given === 'string' ? [given] : given
+  if (names.length === model.key.length) return names
+  throw new MappingError(
+    `${placeOf(relation)}: throughColumns names ${names.length} column(s) for ${model.name} (${listed(names)}), whose key has ` +
+      `${model.key.length} (${listed(model.key.map(({ property }) => property))}); name one for each, as [['a', 'b'], 'c'].`,
+  )
 }
 
 /** `userId` for User's `id`. */

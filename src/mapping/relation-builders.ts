@@ -89,6 +89,12 @@ function describeRelation(
   checkOptionValues(place, options)
   const cascade = parseCascade(place, options.cascade, options.viewOnly === true)
   checkOrphans(place, kind, options, cascade.has('delete-orphan'))
+  if (options.passiveDeletes === 'all' && cascade.has('delete')) {
+    throw new MappingError(
+      `${place}: passiveDeletes 'all' leaves every child to the database, and the cascade 'delete' deletes them; leave one of the two ` +
+        'out, or write passiveDeletes: true.',
+    )
+  }
   return { kind, target, nullable, options: frozenCopy(options), cascade }
 }
 
@@ -102,6 +108,7 @@ function checkOrphans(place: string, kind: RelationKind, options: GivenRelationO
 }
 
 const isName = (value: unknown) => typeof value === 'string' && value !== ''
+const isNameOrNames = (value: unknown) => isName(value) || isListOf(value, isName)
 const isBoolean = (value: unknown) => typeof value === 'boolean'
 const isOrderTerm = (value: unknown) =>
   isName(value) || (Array.isArray(value) && value.length === 2 && isName(value[0]) && DIRECTIONS.includes(value[1]))
@@ -110,10 +117,10 @@ const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'raise']
 
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
   backPopulates: ["a property of the other entity, such as 'user'", isName],
-  foreignKey: ['a property, or an array of properties', (value) => isName(value) || isListOf(value, isName)],
+  foreignKey: ['a property, or an array of properties', isNameOrNames],
   throughColumns: [
     'two names, of the column for this entity and of that for the other',
-    (value) => isListOf(value, isName),
+    (value) => Array.isArray(value) && value.length === 2 && isListOf(value, isNameOrNames),
   ],
   through: ["the name of a table, such as 'user_groups'", isName],
   lazy: [`one of ${listed(LAZY)}`, (value) => LAZY.includes(value as string)],

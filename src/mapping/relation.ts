@@ -57,13 +57,16 @@ export interface OneToOneOptions extends RelationOptions {
 
 /** What a relation through a table of pairs takes. */
 export interface ManyToManyOptions extends RelationOptions {
-  /** The table of the pairs. */
+  /**
+   * The table of the pairs. It may be mapped as an entity of its own: its rows are then written by the relation and by the instances
+   * alike, and the database refuses a pair that both add in one flush; make the relation `viewOnly` where the instances are enough.
+   */
   readonly through: string
   /**
-   * The properties of that table that hold this entity's key and the other's. Default: `userId` for User's `id`. Needed where an
-   * entity is related to itself.
+   * The properties of that table that hold this entity's key and the other's; an array of them for a key of several columns.
+   * Default: `userId` for User's `id`. Needed where an entity is related to itself.
    */
-  readonly throughColumns?: readonly [own: string, other: string]
+  readonly throughColumns?: readonly [own: string | readonly string[], other: string | readonly string[]]
   readonly orderBy?: OrderTerm | readonly OrderTerm[]
   readonly passiveDeletes?: boolean | 'all'
   readonly singleParent?: boolean

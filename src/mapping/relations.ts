@@ -1,4 +1,5 @@
 import { MappingError } from '../errors.ts'
+import { warn } from '../support/index.ts'
 import type { CascadeName } from './cascade.ts'
 import { isColumn } from './column.ts'
 import { found, listed } from './found.ts'
@@ -46,7 +47,17 @@ function checkedRelation(model: EntityModel, source: RelationSource): RelationMo
   const relation = evaluate(model, source)
   checkForeignKey(relation)
   checkBackPopulates(relation)
+  warnOfLivingOrphans(relation)
   return relation
+}
+
+function warnOfLivingOrphans({ source, property, cascade }: RelationModel): void {
+  if (!cascade.has('delete-orphan') || cascade.has('delete')) return
+  warn(
+    'HEDDLE_ORPHAN_WITHOUT_DELETE',
+    `${placeOf(source, property)}: cascades delete-orphan without delete, so a child that is taken away is deleted, and one whose ` +
+      "parent is deleted is not; write cascade: 'all, delete-orphan'.",
+  )
 }
 
 /** Evaluates one relation, without looking at the other side's: two sides check each other, and must not go round. */
@@ -155,7 +166,13 @@ function checkOtherSide(relation: RelationModel, other: RelationModel): void {
       `${place}: the other side of ${relation.kind}(…) must be ${OPPOSITE[relation.kind]}(…), but ${otherPlace} is ${other.kind}(…).`,
     )
   }
-  if (other.backPopulates !== undefined && other.backPopulates !== relation.property) {
+  if (other.backPopulates === undefined) {
+    throw new MappingError(
+      `${place}: backPopulates names ${otherPlace}, which does not name it back; add { backPopulates: '${relation.property}' } there, ` +
+        'so that both sides agree.',
+    )
+  }
+  if (other.backPopulates !== relation.property) {
     throw new MappingError(
       `${place}: backPopulates names ${otherPlace}, whose own backPopulates names ${listed([other.backPopulates])}; the two ` +
         'must name each other.',

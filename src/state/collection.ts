@@ -3,6 +3,9 @@ import type { RelationLink } from '../mapping/index.ts'
 import type { InstanceState } from './instance-state.ts'
 import { COLLECTION, type CollectionContent, type CollectionSlot } from './relation-slot.ts'
 
+/** The method by which Node shows a value. */
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
+
 /** Changes a collection, with everything that hangs on it: the other side, cascades, the session. */
 export interface CollectionChanges {
   add(collection: Collection, item: object): void
@@ -185,6 +188,11 @@ export class CollectionList extends Array<object> {
     return true
   }
 
+  /** `console.log` shows an array. */
+  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return inspect(Array.from(this), options)
+  }
+
   /** Puts instances in; those that are in already stay once. */
   add(...items: object[]): void {
     const { collection, changes } = behind.get(this) as Behind
@@ -240,6 +248,15 @@ export class UnloadedList implements PromiseLike<readonly object[]> {
 
   get isLoaded(): false {
     return false
+  }
+
+  [INSPECT](): string {
+    return '<not loaded>'
+  }
+
+  /** `JSON.stringify` leaves it out. */
+  toJSON(): undefined {
+    return undefined
   }
 
   add(...items: object[]): void {

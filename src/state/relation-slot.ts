@@ -7,6 +7,7 @@ export type CollectionContent = readonly object[] | undefined
 /** A collection as the record that holds it sees it. Once made, it stays in its slot, so that no change of it can get lost. */
 export interface CollectionSlot {
   readonly [COLLECTION]: true
+  readonly isLoaded: boolean
   readonly isChanged: boolean
   content(): CollectionContent
   restore(content: CollectionContent): void

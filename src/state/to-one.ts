@@ -1,5 +1,5 @@
 import type { RelationLink } from '../mapping/index.ts'
-import { loadRelated } from './collection.ts'
+import { INSPECT, loadRelated } from './collection.ts'
 import { type IdentityKey, identityOf } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
 
@@ -15,6 +15,15 @@ export class UnloadedOne implements PromiseLike<object | null> {
 
   get isLoaded(): false {
     return false
+  }
+
+  [INSPECT](): string {
+    return '<not loaded>'
+  }
+
+  /** `JSON.stringify` leaves it out. */
+  toJSON(): undefined {
+    return undefined
   }
 
   // biome-ignore lint/suspicious/noThenProperty: awaiting it is what it is for

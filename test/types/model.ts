@@ -163,14 +163,16 @@ export function construction(): readonly unknown[] {
   new User({ name: 'x', addresses: ['a'] })
   // @ts-expect-error a method is no value
   new User({ name: 'x', greet: () => 'hi' })
-  // @ts-expect-error a key that references is not numbered by the database
-  new Profile({})
   const address = new Address({ email: 'x', userId: 1 })
   const user = new User({ name: 'x', nickname: null, addresses: [address], groups: [new Group()], profile: null })
   return [
     user,
     new Address({ email: 'x', userId: 1, parent: address, children: [address], user }),
     new Group({ users: [user] }),
+    // A foreign key may be left out: a relation supplies it, from one side or the other.
+    new User({ name: 'x', addresses: [new Address({ email: 'x' })], profile: new Profile() }),
+    new Address({ email: 'x', user }),
+    new Profile({ user }),
   ]
 }
 
