@@ -79,7 +79,7 @@ function restoreRecord(unit: UnitOfWork, state: InstanceState, kept: KeptRecord)
 /** A row that this transaction inserted is gone, so its instance, loaded anew, must not stay under its key. */
 function restoreVolatile(unit: UnitOfWork, snapshot: Snapshot, state: InstanceState): void {
   if (state.owner !== unit || state.status !== 'persistent') return
-  const wasInserted = snapshot.insertedKeys.get(state.model)?.has(state.identity as never) === true
+  const wasInserted = snapshot.newKeys.get(state.model)?.has(state.identity as never) === true
   if (wasInserted) unit.detach(state)
   else state.expire()
 }

@@ -25,8 +25,8 @@ export class Snapshot {
   readonly volatile = new Set<InstanceState>()
   /** Relations loaded after the first write, for the same reason. */
   readonly volatileRelations = new Map<InstanceState, Set<RelationLink>>()
-  /** Identities of inserted rows, which no instance may keep after a rollback. */
-  readonly insertedKeys = new Map<EntityModel, Set<IdentityKey>>()
+  /** Identities of rows that were inserted, or got them: no instance that was loaded since may keep one after a rollback. */
+  readonly newKeys = new Map<EntityModel, Set<IdentityKey>>()
   /** Whether anything was written since the beginning. */
   #wrote = false
 
@@ -68,12 +68,17 @@ export class Snapshot {
 
   noteInsert(state: InstanceState): void {
     this.inserted.add(state)
-    let keys = this.insertedKeys.get(state.model)
+    this.noteNewKey(state.model, state.identity as IdentityKey)
+  }
+
+  /** Notes that a row has a key which no row had before. */
+  noteNewKey(model: EntityModel, identity: IdentityKey): void {
+    let keys = this.newKeys.get(model)
     if (keys === undefined) {
       keys = new Set()
-      this.insertedKeys.set(state.model, keys)
+      this.newKeys.set(model, keys)
     }
-    keys.add(state.identity as IdentityKey)
+    keys.add(identity)
   }
 
   noteDelete(state: InstanceState): void {
@@ -101,6 +106,7 @@ export class Snapshot {
     const { parent } = this
     if (parent === undefined) return
     for (const state of this.inserted) parent.noteInsert(state)
+    for (const [model, keys] of this.newKeys) for (const key of keys) parent.noteNewKey(model, key)
     for (const state of this.deleted) parent.deleted.add(state)
     for (const [state, values] of this.values) if (!parent.knows(state)) parent.values.set(state, values)
     for (const [state, former] of this.formerKeys) parent.noteKeyChange(state, former)

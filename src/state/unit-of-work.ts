@@ -182,6 +182,8 @@ export class UnitOfWork implements StateOwner {
       if (state.isUnjoined) rejoin(state)
     } else {
       this.map.put(state)
+      // Its row may be one that this transaction has written, which a rollback takes back.
+      this.snapshot?.noteLoad(state)
       if (state.isModified) this.noteDirty(state)
       this.move(state, 'persistent', 'detachedToPersistent')
     }
@@ -286,6 +288,7 @@ export class UnitOfWork implements StateOwner {
       state.storedKey = key
       state.identity = identityOf(state.model, key) as IdentityKey
       this.map.put(state)
+      this.snapshot?.noteNewKey(state.model, state.identity)
     }
   }
 
