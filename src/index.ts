@@ -99,4 +99,13 @@ export {
   sessionmaker,
   wasDeleted,
 } from './session/index.ts'
-export { entity, type IdentityMapView, type InstanceInspection, type InstanceStatus, state } from './state/index.ts'
+export {
+  asValue,
+  entity,
+  flagModified,
+  type IdentityMapView,
+  type InstanceInspection,
+  type InstanceStatus,
+  state,
+  type TypedExpression,
+} from './state/index.ts'

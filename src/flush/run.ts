@@ -4,6 +4,7 @@ import type { EntityModel } from '../mapping/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
+import { readComputed } from './read-computed.ts'
 import type { RowHooks } from './row-hooks.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
@@ -77,7 +78,12 @@ async function runUpdates(step: UpdateStep, connection: Connection, made: Made):
     match: matchValues(step, update, made),
   }))
   const missed = await connection.statements.updateRows(connection, step.model, step.set, step.match, rows)
-  if (missed.length === 0) return
+  if (missed.length === 0)
+    return readComputed(
+      step,
+      connection,
+      rows.map(({ match }) => match),
+    )
   const states = missed.map((i) => step.updates[i]?.state)
   throw staleRows('Updating', step.model, states, rows.length)
 }

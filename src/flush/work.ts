@@ -26,17 +26,19 @@ export interface PendingUpdate {
   readonly changes: Map<number, unknown>
   /** What the columns were that the program has changed. */
   readonly originals: Originals
-  /** The key of the row as stored; undefined for a row that this flush inserts. */
-  readonly storedKey: readonly unknown[] | undefined
+  /** The key of the row as stored when its turn comes; undefined for a row that this flush inserts. */
+  storedKey: readonly unknown[] | undefined
   /** The version of the row as read; undefined where the entity has none. */
   readonly storedVersion: unknown
   /** The doomed instance whose row this instance takes over: its key was deleted and inserted in one flush. */
   readonly replaces: InstanceState | undefined
+  /** Only gives a unique value up for a while, for another row to take it: the record knows nothing of it. */
+  readonly isParking?: boolean
 }
 
 export interface PendingDelete {
   readonly state: InstanceState
-  readonly storedKey: readonly unknown[]
+  storedKey: readonly unknown[]
   readonly storedVersion: unknown
 }
 
@@ -119,7 +121,8 @@ function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> 
   const values = state.values.slice()
   for (const [index, value] of keys ?? []) values[index] = value
   for (const column of state.model.columns) {
-    if (values[column.index] === undefined) values[column.index] = initialValue(state, column)
+    if (column.readOnly) values[column.index] = undefined
+    else if (values[column.index] === undefined) values[column.index] = initialValue(state, column)
     else if (values[column.index] === null && column.autoincrement) values[column.index] = undefined
   }
   refuseIncompleteKey(state, values)
@@ -130,7 +133,7 @@ function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> 
 /** `undefined` leaves the value to the database. */
 function initialValue(state: InstanceState, column: ColumnModel): unknown {
   if (column.makeDefault !== undefined) return made(state, column, column.makeDefault)
-  if (column.version) return 1
+  if (column.version) return column.nextVersion === false ? null : nextVersion(state, column, undefined)
   if (column.autoincrement || column.serverDefault !== undefined) return undefined
   return null
 }
@@ -192,8 +195,9 @@ function nullKey(state: InstanceState, column: ColumnModel): FlushError {
 function addAutomaticChanges(state: InstanceState, changes: Map<number, unknown>): void {
   for (const column of state.model.columns) {
     if (changes.has(column.index)) continue
-    if (column.version) changes.set(column.index, nextVersion(storedVersionOf(state)))
-    else if (column.makeOnUpdate !== undefined) changes.set(column.index, made(state, column, column.makeOnUpdate))
+    if (column.version) {
+      if (column.nextVersion !== false) changes.set(column.index, nextVersion(state, column, storedVersionOf(state)))
+    } else if (column.makeOnUpdate !== undefined) changes.set(column.index, made(state, column, column.makeOnUpdate))
   }
 }
 
@@ -204,7 +208,9 @@ function made(state: InstanceState, column: ColumnModel, make: () => unknown): u
   return value
 }
 
-function nextVersion(version: unknown): number {
+function nextVersion(state: InstanceState, column: ColumnModel, version: unknown): unknown {
+  const make = column.nextVersion
+  if (typeof make === 'function') return made(state, column, () => make(version))
   return typeof version === 'number' ? version + 1 : 1
 }
 
@@ -223,7 +229,7 @@ function rowSwitch(insert: PendingInsert, replaced: InstanceState): PendingUpdat
   const stored = replaced.committedValues()
   for (const column of state.model.columns) {
     const value = values[column.index]
-    if (value === undefined || column.primaryKey || column.version) continue
+    if (value === undefined || column.primaryKey || (column.version && column.nextVersion !== false)) continue
     const before = stored[column.index]
     const same = before === value || (before != null && value !== null && column.type.equals(before, value))
     if (!same) changes.set(column.index, value)

@@ -30,7 +30,7 @@ export class EntityTable {
   readonly dialect: Dialect
   readonly node: TableNode
   readonly columns: readonly BoundColumn[]
-  /** All columns in model order; each comes out under its property's name. */
+  /** The columns that queries read, in model order; each comes out under its property's name. */
   readonly selections: readonly SelectionNode[]
   /** Whether a selected integer may be beyond 2^53. */
   readonly wide: boolean
@@ -42,7 +42,8 @@ export class EntityTable {
     this.dialect = dialect
     this.node = tableNode(dialect, model)
     this.columns = model.columns.map((column) => bind(dialect, column, this.node))
-    this.selections = this.columns.map((column) => asTranslated(SelectionNode.create(aliased(column))))
+    const read = this.columns.filter((column) => !column.model.deferred)
+    this.selections = read.map((column) => asTranslated(SelectionNode.create(aliased(column))))
     this.wide = isWide(model.columns)
     this.#byProperty = new Map(this.columns.map((column) => [column.model.property, column]))
   }

@@ -19,6 +19,8 @@ export interface Hydration {
   readonly columns: readonly ColumnModel[]
   /** The rows hold exactly the entity's columns in its order, so that a row can serve as the instance's values. */
   readonly whole: boolean
+  /** The rows hold all columns that queries read, so that an instance is not expired any more. */
+  readonly complete: boolean
   /** Where a value has to be decoded: its place in the row, and how. */
   readonly decoders: readonly (readonly [place: number, decode: Decode])[]
   /** The places of the key's columns in the row. */
@@ -37,7 +39,7 @@ export function hydrationOf(dialect: Dialect, model: EntityModel, columns: reado
   let hydration = known.get(columns)
   if (hydration === undefined) {
     hydration = createHydration(dialect, model, columns)
-    if (columns === model.columns) known.set(columns, hydration)
+    if (columns === model.columns || columns === model.loaded) known.set(columns, hydration)
   }
   return hydration
 }
@@ -49,7 +51,8 @@ function createHydration(dialect: Dialect, model: EntityModel, columns: readonly
     if (decode !== undefined) decoders.push([place, decode])
   })
   const whole = columns.length === model.columns.length && columns.every((column, place) => column.index === place)
-  return { model, columns, whole, decoders, keyPlaces: model.key.map((column) => columns.indexOf(column)) }
+  const complete = model.loaded.every((column) => columns.includes(column))
+  return { model, columns, whole, complete, decoders, keyPlaces: model.key.map((column) => columns.indexOf(column)) }
 }
 
 /** How a load treats instances that the session holds already. */
@@ -107,7 +110,7 @@ function hydrateRow(
   const identity = identityInRow(hydration, row)
   if (identity === undefined) return null
   const present = known.get(identity)
-  if (present?.expired === true && hydration.whole) present.expired = false
+  if (present?.expired === true && hydration.complete) present.expired = false
   if (present === undefined) {
     const state = newFromRow(unit, hydration, row, identity)
     listener?.loaded(state)

@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { MultipleResultsError } from '../errors.ts'
-import type { ColumnModel, RelationLink } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
 import type { MemberOrder } from '../sql/index.ts'
 import {
   collectionOf,
@@ -17,6 +17,8 @@ import { hydrateRows, hydrationOf } from './hydrate.ts'
 /** Where the statements of a load run. */
 export interface RelatedSource {
   readonly unit: UnitOfWork
+  /** Overwrite what instances hold, unflushed changes included. Default: false. */
+  readonly populateExisting?: boolean
   connectionFor(model: RelationLink['target']): Promise<Connection>
 }
 
@@ -31,6 +33,10 @@ export async function loadRelation(
 ): Promise<void> {
   const lacking = states.filter((state) => !isLoaded(state, link))
   if (lacking.length === 0) return
+  await readExpired(
+    source,
+    lacking.filter((state) => needsReading(state, link)),
+  )
   if (link.holder === 'source') await loadTargets(source, lacking, link)
   else await loadMembers(source, lacking, link)
   for (const state of lacking) source.unit.snapshot?.noteRelationLoad(state, link)
@@ -55,6 +61,39 @@ export async function readStored(
   members.set(owner, [])
   await readMembers(source, link, [key], members)
   return members.get(owner) ?? []
+}
+
+/** Whether the columns by which an instance points at its related ones, or they at it, are not there. */
+function needsReading(state: InstanceState, { pairs }: RelationLink): boolean {
+  return state.expired || pairs.some(({ source }) => state.values[source.index] === undefined)
+}
+
+/**
+ * Reads the columns of instances that are expired or lack some: one statement for each entity. One whose row is gone stays as it is.
+ */
+export async function readExpired(source: RelatedSource, states: readonly InstanceState[]): Promise<void> {
+  const byModel = Map.groupBy(
+    states.filter((state) => state.owner === source.unit && state.status === 'persistent' && state.hasAbsentValues),
+    (state) => state.model,
+  )
+  for (const [model, lacking] of byModel) {
+    const keys = lacking.map((state) => state.storedKey as readonly unknown[])
+    await readByKeys({ ...source, populateExisting: false }, model, keys)
+  }
+}
+
+/** Reads rows by their keys into the session's instances. */
+export async function readByKeys(
+  source: RelatedSource,
+  model: EntityModel,
+  keys: readonly (readonly unknown[])[],
+): Promise<void> {
+  const connection = await source.connectionFor(model)
+  const hydration = hydrationOf(connection.dialect, model, model.columns)
+  for (const statement of connection.statements.selectByKeys(model, model.columns)(keys)) {
+    const { rows } = await connection.run(statement)
+    hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true })
+  }
 }
 
 /** Whether a relation can be read without loading it. */
@@ -100,12 +139,14 @@ async function targetsByKey(source: RelatedSource, link: RelationLink, keys: rea
   const connection = await source.connectionFor(link.target)
   const { statements, dialect } = connection
   const select = pointsAtKey(link)
-    ? statements.selectByKeys(link.target, link.target.columns)
+    ? statements.selectByKeys(link.target, link.target.loaded)
     : statements.selectMembers(link.target, targets, [])
   for (const statement of select(wanted)) {
     const { rows } = await connection.run(statement)
-    const hydration = hydrationOf(dialect, link.target, link.target.columns)
-    for (const state of hydrateRows(source.unit, hydration, rows, { populateExisting: false })) {
+    const hydration = hydrationOf(dialect, link.target, link.target.loaded)
+    for (const state of hydrateRows(source.unit, hydration, rows, {
+      populateExisting: source.populateExisting === true,
+    })) {
       const identity = state === null ? undefined : identityOf(link.target, valuesOf(state, targets))
       if (state !== null && identity !== undefined) found.set(identity, state)
     }
@@ -172,27 +213,30 @@ async function readMembers(
     link.through === undefined
       ? statements.selectMembers(link.target, foreignKey, order)
       : statements.selectPaired(link.target, link.through, order)
-  const hydration = hydrationOf(dialect, link.target, link.target.columns)
+  const hydration = hydrationOf(dialect, link.target, link.target.loaded)
   const owners = ownerReader(link, dialect)
   for (const statement of select(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
     const identities = rows.map(owners)
-    hydrateRows(source.unit, hydration, rows, { populateExisting: false }).forEach((member, i) => {
-      const identity = identities[i]
-      if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
-    })
+    hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true }).forEach(
+      (member, i) => {
+        const identity = identities[i]
+        if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
+      },
+    )
   }
 }
 
 /** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what the pair adds at the end. */
 function ownerReader(link: RelationLink, dialect: Connection['dialect']): (row: unknown[]) => IdentityKey | undefined {
-  const width = link.target.columns.length
+  const width = link.target.loaded.length
   const columns = link.through?.sourceColumns ?? link.pairs.map(({ target }) => target)
   const decoders = columns.map(
     (column) => dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined,
   )
   return (row) => {
-    const raw = link.through !== undefined ? row.splice(width) : columns.map((column) => row[column.index])
+    const raw =
+      link.through !== undefined ? row.splice(width) : columns.map((column) => row[link.target.loaded.indexOf(column)])
     const values = raw.map((value, i) => (value === null ? null : (decoders[i]?.(value) ?? value)))
     return identityOf(link.source, values)
   }

@@ -33,12 +33,13 @@ interface Compiled {
 
 /** The select of whole entities that a query's state means. */
 export function entitySelect(table: EntityTable, state: QueryState): EntitySelect {
-  const { autoflush, lock, executionOptions, populateExisting } = state
+  const { autoflush, lock, executionOptions, populateExisting, relations } = state
   return {
     model: table.model,
-    columns: table.model.columns,
+    columns: table.model.loaded,
     statement: { ...compileRows(table, state), rows: 'array', typed: true, ...(table.wide ? { wide: true } : {}) },
     populateExisting,
+    relations,
     ...(autoflush === undefined ? {} : { autoflush }),
     ...(lock === undefined ? {} : { lock }),
     ...(executionOptions === undefined ? {} : { executionOptions }),

@@ -18,6 +18,10 @@ export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnMod
   const { type, name, initial, version, references, ...same } = spec
   checkKey(spec, where)
   if (version) checkVersion(spec, where)
+  if (spec.readOnly) checkReadOnly(spec, where)
+  if (spec.deferred && (spec.primaryKey || version || references !== undefined)) {
+    refuse(where, 'a key, a foreign key or a version cannot be deferred: sessions need it with every row.')
+  }
   return Object.freeze({
     ...same,
     index: where.index,
@@ -42,14 +46,31 @@ function checkKey({ primaryKey, nullable, type }: ColumnSpec, where: ColumnPlace
 }
 
 function checkVersion(spec: ColumnSpec, where: ColumnPlace): void {
-  if (spec.type.kind !== 'integer' || spec.type.convert !== undefined) {
-    refuse(where, `a version is a counter, so the column must be integer(), not ${typeName(spec)}.`)
+  if (spec.nextVersion === undefined && (spec.type.kind !== 'integer' || spec.type.convert !== undefined)) {
+    refuse(
+      where,
+      `a version is a counter, so the column must be integer(), not ${typeName(spec)}; or give version(…) a function that ` +
+        'makes versions, or false.',
+    )
   }
+  if (spec.type.kind === 'json') refuse(where, 'JSON documents cannot be compared, so they cannot be versions.')
   if (spec.nullable) refuse(where, 'a version cannot be null; remove nullable().')
   if (spec.primaryKey) refuse(where, 'a version changes at each UPDATE, so it cannot be part of the primary key.')
   if (spec.references !== undefined) refuse(where, 'a version counts, so it cannot reference another table.')
   if (spec.initial !== undefined || spec.makeOnUpdate !== undefined || spec.serverDefault !== undefined) {
     refuse(where, 'heddle itself sets a version; remove default(), onUpdate() and serverDefault().')
+  }
+}
+
+function checkReadOnly(spec: ColumnSpec, where: ColumnPlace): void {
+  const what = spec.computed === undefined ? 'read-only' : 'computed'
+  if (spec.primaryKey) refuse(where, `a ${what} column cannot be part of the primary key.`)
+  if (spec.version) refuse(where, `a ${what} column cannot be a version, which heddle writes.`)
+  if (spec.initial !== undefined || spec.makeOnUpdate !== undefined) {
+    refuse(where, `a ${what} column is never written; remove default() and onUpdate().`)
+  }
+  if (spec.computed !== undefined && spec.serverDefault !== undefined) {
+    refuse(where, 'a computed column has no default; remove serverDefault().')
   }
 }
 

@@ -1,14 +1,14 @@
 import { MappingError } from '../errors.ts'
 import { found } from './found.ts'
-import type { ColumnType, ForeignKeyTarget, SqlExpression } from './model.ts'
+import type { ColumnType, Computed, ForeignKeyTarget, NextVersion, SqlExpression } from './model.ts'
 import { databaseNameProblem } from './names.ts'
 import { parseReference, type ReferenceOptions } from './reference.ts'
 
 /**
  * What the types remember of a column: `'key'` part of the primary key, `'numbered'` the database can number its rows,
- * `'optional'` a new instance may leave it out (it is nullable, or something makes its value).
+ * `'optional'` a new instance may leave it out (it is nullable, or something makes its value), `'readOnly'` the program never gives one.
  */
-export type ColumnFlag = 'key' | 'numbered' | 'optional'
+export type ColumnFlag = 'key' | 'numbered' | 'optional' | 'readOnly'
 
 /** Where a column's own description is found. Not for programs: `defineEntity` reads it. */
 export const SPEC: unique symbol = Symbol('heddle.column')
@@ -26,6 +26,11 @@ export interface ColumnSpec {
   readonly primaryKey: boolean
   readonly unique: boolean
   readonly version: boolean
+  /** false: only the program changes the version. undefined: it counts. */
+  readonly nextVersion: NextVersion | false | undefined
+  readonly computed: Computed | undefined
+  readonly readOnly: boolean
+  readonly deferred: boolean
   readonly initial: Initial | undefined
   readonly makeOnUpdate: (() => unknown) | undefined
   readonly serverDefault: SqlExpression | undefined
@@ -40,6 +45,10 @@ const PLAIN = {
   primaryKey: false,
   unique: false,
   version: false,
+  nextVersion: undefined,
+  computed: undefined,
+  readOnly: false,
+  deferred: false,
   initial: undefined,
   makeOnUpdate: undefined,
   serverDefault: undefined,
@@ -144,8 +153,57 @@ export class Column<Value, Flags extends ColumnFlag = never> {
    * Makes the integer column a counter that guards against lost updates: 1 at INSERT, one more at each UPDATE, which fails
    * with a StaleDataError when the row has another count by then.
    */
-  version(this: Column<number, Flags>): Column<Value, Flags | 'optional'> {
-    return (this as unknown as Column<Value, Flags>).#with({ version: true })
+  version(this: Column<number, Flags>): Column<Value, Flags | 'optional'>
+  /**
+   * The same with versions of the program's making, in a column of any type: a function that makes the next one from the stored one
+   * (undefined at INSERT), or `false` where only the program sets them by hand, and an UPDATE that does not leaves it as it is.
+   *
+   * @example
+   * rev: uuid().version(() => crypto.randomUUID())
+   */
+  version(next: (previous: Value | undefined) => Value): Column<Value, Flags | 'optional'>
+  version(next: false): Column<Value, Flags>
+  version(next?: ((previous: Value | undefined) => Value) | false): Column<Value, Flags> {
+    if (next !== undefined && next !== false && typeof next !== 'function') {
+      throw new MappingError(`version(…) takes a function that makes the next version, or false, got ${found(next)}.`)
+    }
+    return this.#with({ version: true, nextVersion: next as NextVersion | false | undefined })
+  }
+
+  /**
+   * The database computes the value from other columns of the row: `GENERATED ALWAYS AS (…)`. heddle never writes the column, refuses
+   * assignments, and reads it back after INSERT and UPDATE. The expression is raw SQL, with the names in the database.
+   *
+   * @param stored `true`: kept in the row, on every database. `false`: computed when it is read; PostgreSQL can from version 18 on.
+   *   Default: true.
+   * @example
+   * total: integer().computed(sql`price * amount`)
+   */
+  computed(
+    expression: SqlExpression,
+    { stored = true }: { readonly stored?: boolean } = {},
+  ): Column<Value, Flags | 'optional' | 'readOnly'> {
+    if (!isSqlExpression(expression)) {
+      throw new MappingError(`computed(…) takes an SQL expression such as sql\`a + b\`, got ${found(expression)}.`)
+    }
+    if (typeof stored !== 'boolean')
+      throw new MappingError(`computed(…): stored is true or false, got ${found(stored)}.`)
+    return this.#with({ computed: Object.freeze({ expression, stored }), readOnly: true })
+  }
+
+  /**
+   * The program never gives the column a value: heddle reads it back after INSERT, never writes it, and refuses assignments. For columns
+   * that a trigger or another program fills.
+   */
+  readOnly(): Column<Value, Flags | 'optional' | 'readOnly'> {
+    return this.#with({ readOnly: true })
+  }
+
+  /**
+   * Queries leave the column out: for long texts and documents that are seldom read. `await session.refresh(instance, ['body'])` loads it.
+   */
+  deferred(): Column<Value, Flags> {
+    return this.#with({ deferred: true })
   }
 
   /** The column's name in the database, where the engine's naming does not give it. */

@@ -42,10 +42,14 @@ function assemble(
     table,
     ...options,
     columns: Object.freeze(columns),
+    loaded: columns.some((column) => column.deferred)
+      ? Object.freeze(columns.filter((column) => !column.deferred))
+      : columns,
+    computed: Object.freeze(columns.filter((column) => column.computed !== undefined)),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     key: Object.freeze(columns.filter((column) => column.primaryKey)),
     version: columns.find((column) => column.version),
-    generated: Object.freeze(columns.filter((column) => column.autoincrement || column.serverDefault !== undefined)),
+    generated: Object.freeze(columns.filter(isGenerated)),
     relations,
     get name() {
       return nameOf(model)
@@ -55,6 +59,10 @@ function assemble(
     },
   })
   return model
+}
+
+function isGenerated({ autoincrement, serverDefault, readOnly }: ColumnModel): boolean {
+  return autoincrement || serverDefault !== undefined || readOnly
 }
 
 function checkTable(table: unknown): asserts table is string {

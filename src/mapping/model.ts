@@ -69,6 +69,16 @@ export interface SqlExpression {
   toOperationNode(): object
 }
 
+/** Makes the next version from the stored one, which is undefined at INSERT. */
+export type NextVersion = (previous: unknown) => unknown
+
+/** How the database computes a column from others of its row. */
+export interface Computed {
+  readonly expression: SqlExpression
+  /** Kept in the row; otherwise computed when it is read. */
+  readonly stored: boolean
+}
+
 /** One column of an entity. */
 export interface ColumnModel {
   /** Its place among the entity's columns, and in every row array and state record of the entity. */
@@ -89,8 +99,15 @@ export interface ColumnModel {
   readonly makeOnUpdate: (() => unknown) | undefined
   /** A default that the database fills in; read back after INSERT. */
   readonly serverDefault: SqlExpression | undefined
-  /** A counter that guards against lost updates. */
+  /** Guards against lost updates. */
   readonly version: boolean
+  /** What makes versions: undefined where they count 1, 2, 3; false where only the program sets them. */
+  readonly nextVersion: NextVersion | false | undefined
+  readonly computed: Computed | undefined
+  /** The database alone makes its values: computed columns, and those declared so. */
+  readonly readOnly: boolean
+  /** Queries leave it out. */
+  readonly deferred: boolean
   readonly references: ForeignKeyTarget | undefined
 }
 
@@ -119,10 +136,13 @@ export interface EntityModel {
   readonly schema: string | undefined
   readonly columns: readonly ColumnModel[]
   readonly columnOf: ReadonlyMap<string, ColumnModel>
+  /** The columns that queries read: all but the deferred ones; the very list of `columns` where none is deferred. */
+  readonly loaded: readonly ColumnModel[]
+  readonly computed: readonly ColumnModel[]
   /** The columns of the primary key, in order; at least one. */
   readonly key: readonly ColumnModel[]
   readonly version: ColumnModel | undefined
-  /** Columns whose values the database makes on INSERT: generated keys and server defaults. */
+  /** Columns whose values the database makes on INSERT: generated keys, server defaults, computed and read-only ones. */
   readonly generated: readonly ColumnModel[]
   readonly indexes: readonly IndexModel[]
   /** Conditions that every row must meet. */

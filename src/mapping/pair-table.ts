@@ -112,6 +112,8 @@ function makeModel(
     schema: source.schema,
     columns: Object.freeze(columns),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
+    loaded: columns,
+    computed: Object.freeze([]),
     key: Object.freeze(columns),
     version: undefined,
     generated: Object.freeze([]),

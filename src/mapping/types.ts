@@ -125,11 +125,18 @@ type Given<Described> =
         ? readonly InstanceOf<Class>[]
         : never
 
+/** Columns that only the database gives a value. */
+type ReadOnlyNames<Definition> = {
+  [Name in keyof Definition]: 'readOnly' extends FlagsOf<Definition[Name]> ? Name : never
+}[keyof Definition]
+
 /** What a new instance is made with: columns that nothing else gives are required, the others and relations optional. */
 export type Values<Definition> = {
   -readonly [Name in RequiredNames<Definition>]: Given<Definition[Name]>
 } & {
-  -readonly [Name in Exclude<keyof Definition, RequiredNames<Definition>>]?: Given<Definition[Name]>
+  -readonly [Name in Exclude<keyof Definition, RequiredNames<Definition> | ReadOnlyNames<Definition>>]?: Given<
+    Definition[Name]
+  >
 }
 
 /** The constructor's arguments: where nothing is required, `new Settings()` will do. */

@@ -1,7 +1,16 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError, SessionClosedError } from '../errors.ts'
-import { type EntitySelect, hydrateRows, hydrationOf, type QueryTarget } from '../loading/index.ts'
+import {
+  type EntitySelect,
+  hasRelationsToLoad,
+  hydrateRows,
+  hydrationOf,
+  noRelations,
+  type QueryTarget,
+  type RelationTree,
+  type TreeOptions,
+} from '../loading/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
 import { type InstanceState, identityOf } from '../state/index.ts'
@@ -12,6 +21,8 @@ import type { SessionCore } from './core.ts'
 export interface ReadOptions {
   readonly populateExisting: boolean
   readonly lock: LockOptions | undefined
+  /** What is to be loaded with it. Default: what is declared to come along. */
+  readonly relations?: RelationTree
 }
 
 /** Everything of a session that reads rows into instances. */
@@ -50,9 +61,13 @@ export class SessionLoader implements QueryTarget {
     await this.#core.autoflushNow(what)
     const reread = options.populateExisting || options.lock !== undefined
     const present = reread ? undefined : this.present(model, key)
-    if (present !== undefined) return present
-    const state = await this.#readByKey(model, model.columns, key, what, options)
+    if (present !== undefined) {
+      await this.loadTree(model, [present], options.relations ?? noRelations, what, options)
+      return present
+    }
+    const state = await this.#readByKey(model, model.loaded, key, what, options)
     if (state === null) this.#loseRow(model, key)
+    else await this.loadTree(model, [state], options.relations ?? noRelations, what, options)
     return state
   }
 
@@ -86,18 +101,12 @@ export class SessionLoader implements QueryTarget {
     const { model } = state
     const read = [...new Set([...model.key, ...columns])]
     const key = state.storedKey as readonly unknown[]
-    const found = await this.#readByKey(
-      model,
-      columns.length === model.columns.length ? model.columns : read,
-      key,
-      'refresh()',
-      {
-        populateExisting: true,
-        lock,
-      },
-    )
+    const found = await this.#readByKey(model, columns === model.loaded ? model.loaded : read, key, 'refresh()', {
+      populateExisting: true,
+      lock,
+    })
     if (found === state) {
-      if (columns.length === model.columns.length) unit.expireRelations(state)
+      if (columns.length >= model.loaded.length) unit.expireRelations(state)
       return
     }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
@@ -123,16 +132,32 @@ export class SessionLoader implements QueryTarget {
       await this.#core.autoflushNow(label, select.autoflush)
       const connection = await this.#core.connectionFor(select.model, label)
       const { rows } = await connection.run(statementOf(select))
-      return this.#instancesOf(select, connection, rows)
+      return this.#instancesOf(select, connection, rows, label)
     })
   }
 
-  #instancesOf(select: EntitySelect, connection: Connection, rows: readonly unknown[]): object[] {
+  async #instancesOf(
+    select: EntitySelect,
+    connection: Connection,
+    rows: readonly unknown[],
+    label: string,
+  ): Promise<object[]> {
     const hydration = hydrationOf(connection.dialect, select.model, select.columns)
-    const states = hydrateRows(this.#core.unit, hydration, rows, select)
-    const instances: object[] = []
-    for (const state of states) if (state !== null) instances.push(state.instance)
-    return instances
+    const states = hydrateRows(this.#core.unit, hydration, rows, select).filter((state) => state !== null)
+    await this.loadTree(select.model, states, select.relations, label, select)
+    return states.map((state) => state.instance)
+  }
+
+  /** Loads the relations that were asked for with instances, and those that are declared to come along. */
+  async loadTree(
+    model: EntityModel,
+    states: readonly InstanceState[],
+    tree: RelationTree,
+    label: string,
+    options: TreeOptions,
+  ): Promise<void> {
+    if (states.length === 0 || !hasRelationsToLoad(model, tree)) return
+    await this.#core.related.loadTree(model, [...new Set(states)], tree, label, options)
   }
 
   runFor(
@@ -161,10 +186,9 @@ export class SessionLoader implements QueryTarget {
         if (core.transaction === undefined || core.transaction !== transaction) throw streamLost(label)
         const batch = await core.gate.run(label, () => batches.next())
         if (batch.done === true) return
-        const present = new Set(core.unit.map.of(select.model).values())
-        const instances = this.#instancesOf(select, connection, batch.value)
-        yield* instances
-        this.#letGo(select.model, present)
+        const present = new Set(this.#heldOf(select))
+        yield* await core.gate.run(label, () => this.#instancesOf(select, connection, batch.value, label))
+        this.#letGo(select, present)
       }
     } finally {
       await batches.return()
@@ -172,11 +196,18 @@ export class SessionLoader implements QueryTarget {
   }
 
   /** Unmodified instances that the last batch brought leave the session, so that any number of rows can pass. */
-  #letGo(model: EntityModel, present: ReadonlySet<InstanceState>): void {
+  #letGo(select: EntitySelect, present: ReadonlySet<InstanceState>): void {
     const { unit } = this.#core
-    for (const state of [...unit.map.of(model).values()]) {
-      if (!present.has(state) && !state.isModified && !unit.doomed.has(state)) unit.expunge(state)
+    for (const state of [...this.#heldOf(select)]) {
+      const isFree = state.owner === unit && !present.has(state) && !state.isModified && !unit.doomed.has(state)
+      if (isFree) unit.expunge(state)
     }
+  }
+
+  /** What the session holds of the entities that a select brings. */
+  #heldOf({ model, relations }: EntitySelect): Iterable<InstanceState> {
+    const { map } = this.#core.unit
+    return hasRelationsToLoad(model, relations) ? map.states() : map.of(model).values()
   }
 }
 

@@ -1,13 +1,14 @@
 import type { Kysely } from 'kysely'
 import { type Executable, kyselyOver, type Result } from '../engine/index.ts'
 import { NoResultError } from '../errors.ts'
-import { Query, type Queryable, type RowLockOptions, readLock } from '../loading/index.ts'
-import { type EntityModel, type KeyOf, modelOf } from '../mapping/index.ts'
+import { noRelations, Query, type Queryable, type RowLockOptions, readLock, readPaths } from '../loading/index.ts'
+import { type EntityModel, type KeyOf, type Loaded, modelOf, type Paths } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { type InstanceState, readKey, stateOf } from '../state/index.ts'
 import {
   aBoolean,
   anObject,
+  anything,
   checkOptions,
   type EventHub,
   either,
@@ -36,6 +37,12 @@ export interface GetOptions {
   readonly populateExisting?: boolean
   /** Lock the row, which always reads it. Default: false. */
   readonly forUpdate?: ForUpdate
+}
+
+/** How `get` reads an instance together with related ones. */
+export interface GetWithOptions<Path extends string> extends GetOptions {
+  /** Relations to load with it, as a query's `with()` does: `['addresses', 'groups.users']`. */
+  readonly with: readonly Path[]
 }
 
 let sessionsMade = 0
@@ -115,10 +122,20 @@ export class Session extends SessionTransactions {
    * @param key the value of the key column; for several an array, or an object by property
    * @throws ArgumentError when the key does not fit the entity
    */
+  get<Entity extends object, Path extends Paths<Entity>>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options: GetWithOptions<Path>,
+  ): Promise<Loaded<Entity, Path> | null>
   get<Entity extends object>(
     entityClass: Queryable<Entity>,
     key: KeyOf<Entity>,
     options?: GetOptions,
+  ): Promise<Entity | null>
+  get<Entity extends object>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options?: GetOptions & { readonly with?: readonly string[] },
   ): Promise<Entity | null> {
     const model = modelOf(entityClass)
     const label = `get(${model.name})`
@@ -126,7 +143,8 @@ export class Session extends SessionTransactions {
     checkOptions(label, options, getRules)
     const lock = this.#lockOf(model, label, options?.forUpdate)
     const populateExisting = options?.populateExisting ?? false
-    if (lock === undefined && !populateExisting) {
+    const relations = options?.with === undefined ? noRelations : readPaths(label, model, options.with)
+    if (lock === undefined && !populateExisting && relations.size === 0) {
       const present = this.#loader.present(model, values)
       if (present !== undefined) return this.#present<Entity>(label, present)
     }
@@ -134,6 +152,7 @@ export class Session extends SessionTransactions {
       const state = await this.#loader.get(model, values, label, {
         populateExisting: populateExisting || lock !== undefined,
         lock,
+        relations,
       })
       return (state?.instance ?? null) as Entity | null
     })
@@ -147,6 +166,16 @@ export class Session extends SessionTransactions {
   }
 
   /** Like `get`. @throws NoResultError when there is no such row */
+  getOne<Entity extends object, Path extends Paths<Entity>>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options: GetWithOptions<Path>,
+  ): Promise<Loaded<Entity, Path>>
+  getOne<Entity extends object>(
+    entityClass: Queryable<Entity>,
+    key: KeyOf<Entity>,
+    options?: GetOptions,
+  ): Promise<Entity>
   getOne<Entity extends object>(
     entityClass: Queryable<Entity>,
     key: KeyOf<Entity>,
@@ -178,7 +207,7 @@ export class Session extends SessionTransactions {
       const state = this.core.unit.persistentStateOf(instance, 'refresh')
       checkOptions('refresh()', options, { forUpdate: getRules.forUpdate })
       const lock = this.#lockOf(state.model, 'refresh()', options.forUpdate)
-      if (properties === undefined) await this.#loader.refresh(state, state.model.columns, lock)
+      if (properties === undefined) await this.#loader.refresh(state, state.readColumns(), lock)
       else await this.#refreshProperties(state, properties, lock)
     })
   }
@@ -310,7 +339,7 @@ function endsOf(core: SessionCore): TransactionEnds {
   }
 }
 
-const getRules = { populateExisting: aBoolean, forUpdate: either(aBoolean, anObject) }
+const getRules = { populateExisting: aBoolean, forUpdate: either(aBoolean, anObject), with: anything }
 
 /** The session that an instance is attached to, or undefined. */
 export function objectSession(instance: object): Session | undefined {

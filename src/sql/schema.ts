@@ -10,12 +10,15 @@ import {
   SqliteIntrospector,
   sql,
 } from 'kysely'
+import { ArgumentError } from '../errors.ts'
 import {
   type ColumnModel,
+  type Computed,
   type EntityModel,
   type ForeignKey,
   foreignKeyGraph,
   type IndexModel,
+  nameOf,
 } from '../mapping/index.ts'
 import { compileNode } from './compile.ts'
 import type { Dialect } from './dialect.ts'
@@ -124,11 +127,31 @@ function tableStatements(dialect: Dialect, model: EntityModel, keys: readonly Fo
 function addColumn(dialect: Dialect, model: EntityModel, table: TableBuilder, column: ColumnModel): TableBuilder {
   const type = sql.raw(dialect.ddlType(column, model))
   return table.addColumn(dialect.columnName(column), type, (definition) => {
+    if (column.computed !== undefined) return computedColumn(dialect, model, column.computed, definition)
     let built = definition
     if (column.serverDefault !== undefined) built = built.defaultTo(serverDefault(column.serverDefault))
     if (column.autoincrement) return generatedKey(dialect, built)
     return column.nullable ? built : built.notNull()
   })
+}
+
+/** Not every database takes NOT NULL here, so none gets it: the expression says what there can be. */
+function computedColumn(
+  dialect: Dialect,
+  model: EntityModel,
+  { expression, stored }: Computed,
+  definition: ColumnDefinitionBuilder,
+): ColumnDefinitionBuilder {
+  const built = definition.generatedAlwaysAs(sql`${expression as Expression<unknown>}`)
+  if (stored) return built.stored()
+  const version = Number.parseInt(dialect.server?.version ?? '', 10)
+  if (dialect.name === 'postgres' && version < 18) {
+    throw new ArgumentError(
+      `Creating the table of ${nameOf(model)}: PostgreSQL ${version} keeps computed columns in the row; declare it with ` +
+        'computed(…, { stored: true }).',
+    )
+  }
+  return built
 }
 
 /** In parentheses, every database takes any expression. */

@@ -104,8 +104,8 @@ export function selectMembers(
     return listSelect(dialect, {
       match,
       matchNames: match.map((column) => columnOf(dialect, column)),
-      selected: model.columns,
-      from: selectFrom(dialect, model, model.columns),
+      selected: model.loaded,
+      from: selectFrom(dialect, model, model.loaded),
       ending: orderBy(dialect, order),
     })
   })
@@ -131,8 +131,8 @@ export function selectPaired(
     return listSelect(dialect, {
       match: sourceColumns,
       matchNames: owner,
-      selected: [...model.columns, ...sourceColumns],
-      from: sql`select ${columnList(dialect, model.columns, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      selected: [...model.loaded, ...sourceColumns],
+      from: sql`select ${columnList(dialect, model.loaded, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
       ending: orderBy(dialect, order, 't'),
     })
   })

@@ -14,6 +14,7 @@ export {
   listenToEntity,
   type RowEventName,
 } from './entity-events.ts'
+export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
 export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'

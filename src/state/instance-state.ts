@@ -20,6 +20,8 @@ export interface StateOwner {
   willChange(state: InstanceState): void
   /** Called before each change of a relation. Throws where the session can take none now. */
   willRelate(link: RelationLink, what: RelationChange): void
+  /** A value was changed in place: what is kept of it for a rollback is not what it was. */
+  forgetKept(state: InstanceState, column: ColumnModel): void
   /** Loads a relation: the instance, null, or the members. */
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
   /** The instance of a row that the session holds. */
@@ -111,9 +113,18 @@ export class InstanceState {
 
   /** Marks a column as changed although the same object is there: for values that were changed in place. */
   flagModified(column: ColumnModel): void {
-    const current = this.values[column.index]
-    if (current === undefined) throw notLoaded(this, column)
-    this.track(column, undefined, undefined)
+    if (this.values[column.index] === undefined) throw notLoaded(this, column)
+    const isFirst = this.originals === undefined && !this.relationsChanged
+    const before = this.originals
+    // What it was is not known any more, and must not be taken for what is there now.
+    this.originals = new Map([...(before ?? []), [column.index, undefined]])
+    try {
+      if (isFirst) this.owner?.willChange(this)
+    } catch (error) {
+      this.originals = before
+      throw error
+    }
+    this.owner?.forgetKept(this, column)
   }
 
   /** Remembers what a column was before its first change; forgets it again when the change is undone. */
@@ -158,6 +169,14 @@ export class InstanceState {
   /** The columns whose values are not there. */
   absentColumns(): ColumnModel[] {
     return this.model.columns.filter((column) => this.values[column.index] === undefined)
+  }
+
+  /** The columns that a refresh reads: those of queries, and the deferred ones that were read already. */
+  readColumns(): readonly ColumnModel[] {
+    const { columns, loaded } = this.model
+    if (columns === loaded) return loaded
+    const also = columns.filter((column) => column.deferred && this.values[column.index] !== undefined)
+    return also.length === 0 ? loaded : [...loaded, ...also]
   }
 
   /** Drops values, and changes that were not flushed, so that they are read again. */
@@ -260,9 +279,15 @@ export function isExpression(value: unknown): boolean {
  * @throws ArgumentError naming the property, what was expected and what was given.
  */
 export function checkValue(model: EntityModel, column: ColumnModel, value: unknown): void {
+  if (column.readOnly) throw readOnly(model, column)
   if (value === null || isExpression(value)) return
   const problem = value === undefined ? 'undefined is no value; assign null to store NULL' : column.type.problem(value)
   if (problem !== undefined) throw new ArgumentError(`Setting ${model.name}.${column.property}: ${problem}.`)
+}
+
+function readOnly(model: EntityModel, { property, computed }: ColumnModel): ArgumentError {
+  const why = computed === undefined ? 'the column is read-only' : 'the database computes the column'
+  return new ArgumentError(`Setting ${model.name}.${property}: ${why}, so the program cannot set it.`)
 }
 
 function notLoaded(state: InstanceState, column: ColumnModel): NotLoadedError {

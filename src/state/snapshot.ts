@@ -1,4 +1,4 @@
-import type { EntityModel, RelationLink } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
 import type { IdentityKey } from './identity.ts'
 import type { InstanceState, KeptRecord } from './instance-state.ts'
 
@@ -46,6 +46,13 @@ export class Snapshot {
   /** Keeps the values of an instance as they are now, unless an earlier change has kept them already. */
   noteChange(state: InstanceState): void {
     if (!this.knows(state)) this.values.set(state, state.keep())
+  }
+
+  /** A value was changed in place: a rollback leaves it to be read again. */
+  forgetValue(state: InstanceState, column: ColumnModel): void {
+    const kept = this.values.get(state)
+    if (kept !== undefined) this.values.set(state, { ...kept, values: kept.values.with(column.index, undefined) })
+    this.parent?.forgetValue(state, column)
   }
 
   /** Notes that an instance took its values from the database just now. */

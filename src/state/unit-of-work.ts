@@ -83,6 +83,10 @@ export class UnitOfWork implements StateOwner {
     this.#listener.beforeRelationChange(link, what)
   }
 
+  forgetKept(state: InstanceState, column: ColumnModel): void {
+    this.snapshot?.forgetValue(state, column)
+  }
+
   /** Whether the instance is pending or persistent here. */
   has(state: InstanceState): boolean {
     return state.owner === this && (state.status === 'pending' || state.status === 'persistent')
