@@ -2,5 +2,15 @@ export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows,
 export { type RowLockOptions, readLock } from './locks.ts'
 export { Query, type StreamOptions } from './query.ts'
 export type { EntitySelect, QueryTarget } from './query-target.ts'
-export { isLoaded, loadRelation, type RelatedSource, readStored, relatedValue } from './related.ts'
 export type { Queryable } from './query-types.ts'
+export {
+  isLoaded,
+  loadRelation,
+  type RelatedSource,
+  readByKeys,
+  readExpired,
+  readStored,
+  relatedValue,
+} from './related.ts'
+export { hasRelationsToLoad, loadTree, type TreeOptions } from './related-tree.ts'
+export { noRelations, type RelationTree, readPaths } from './relation-paths.ts'

@@ -1,5 +1,6 @@
 import type { OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
 import type { LockOptions } from '../sql/index.ts'
+import { noRelations, type RelationTree } from './relation-paths.ts'
 
 /** A condition of a query: its values as the driver takes them, apart from its text. */
 export interface Condition {
@@ -29,6 +30,8 @@ export interface QueryState {
   readonly populateExisting: boolean
   readonly autoflush: boolean | undefined
   readonly executionOptions: Readonly<Record<string, unknown>> | undefined
+  /** Relations that are loaded with the instances, by statements of their own. */
+  readonly relations: RelationTree
 }
 
 /** A query that has been told nothing: all rows. */
@@ -43,6 +46,7 @@ export const freshState: QueryState = Object.freeze({
   populateExisting: false,
   autoflush: undefined,
   executionOptions: undefined,
+  relations: noRelations,
 })
 
 /**

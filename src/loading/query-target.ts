@@ -1,6 +1,7 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
+import type { RelationTree } from './relation-paths.ts'
 
 /** A select of whole entities, ready to run. */
 export interface EntitySelect {
@@ -10,6 +11,8 @@ export interface EntitySelect {
   /** `typed`, with rows as arrays. */
   readonly statement: Statement
   readonly populateExisting: boolean
+  /** What is to be loaded with the instances. */
+  readonly relations: RelationTree
   /** Overrides the session's autoflush for this statement. */
   readonly autoflush?: boolean
   readonly lock?: LockOptions

@@ -1,6 +1,6 @@
 import type { ExpressionOrFactory, ReferenceExpression, SelectQueryBuilder, SqlBool } from 'kysely'
 import { ArgumentError, MultipleResultsError, NoResultError } from '../errors.ts'
-import { type ColumnsOf, modelOf, nameOf } from '../mapping/index.ts'
+import { type ColumnsOf, type Loaded, modelOf, nameOf, type Paths } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { aBoolean, anInteger, checkOptions, describeValue } from '../support/index.ts'
 import { readFilters, readWhere, readWhereRef } from './conditions.ts'
@@ -21,6 +21,7 @@ import type {
   Queryable,
   Tables,
 } from './query-types.ts'
+import { readPaths } from './relation-paths.ts'
 import { compileRows, countStatement, entitySelect, existsStatement } from './select.ts'
 
 /** How a stream reads. */
@@ -206,6 +207,18 @@ export class Query<Entity, Result = Entity, Table extends string = string> imple
   }
 
   // ---------------------------------------------------------------------------------------------- settings
+
+  /**
+   * Loads relations with the instances: one statement for each relation of each level, whatever the number of instances.
+   *
+   * @throws ArgumentError for a path that names no relation
+   * @example
+   * const users = await session.query(User).with('groups', 'addresses.city').all()
+   */
+  with<Path extends Paths<Entity>>(...paths: readonly Path[]): Query<Entity, Loaded<Entity, Path> & Result, Table> {
+    const relations = readPaths(this.#label('with'), this.#table.model, paths, this.#state.relations)
+    return new Query(this.#target, this.#table, { ...this.#state, relations })
+  }
 
   /** Overwrites the loaded values of instances that are in the session with what the rows hold now. */
   populateExisting(): Query<Entity, Result, Table> {

@@ -216,9 +216,9 @@ type LoadedProperty<Property, Path extends string> = Property extends
  * @example
  * function total(order: Loaded<Order, 'lines.product'>) { … order.lines[0]?.product.price … }
  */
-export type Loaded<Entity, Path extends string> = Entity & {
+export type Loaded<Entity, Path extends string> = {
   [Name in FirstOf<Path> & keyof Entity]: LoadedProperty<Entity[Name], RestAfter<Path, Name & string>>
-}
+} & Entity
 
 type RelationNames<Definition> = Exclude<keyof Definition, NamesOfColumns<Definition>> & string
 

@@ -1,6 +1,7 @@
 import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
+import type { RelationTree, TreeOptions } from '../loading/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
@@ -29,10 +30,18 @@ export interface Block {
 export interface RelatedLoader {
   /** The instance, null, or the members; for every instance of the same result that still lacks them. Autoflushes. */
   load(state: InstanceState, link: RelationLink, what: string): Promise<unknown>
-  /** The stored members of one relation, without a flush, for cascades. */
-  membersOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
+  /** The members of one relation of each of several instances, loaded without a flush, for cascades. */
+  membersOf(states: readonly InstanceState[], link: RelationLink, what: string): Promise<readonly object[][]>
   /** What is stored, whatever the program has set meanwhile: for a to-one relation that was replaced without being loaded. */
   storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
+  /** Loads the relations of a tree, and those of their targets, for instances of an entity. */
+  loadTree(
+    model: EntityModel,
+    states: readonly InstanceState[],
+    tree: RelationTree,
+    what: string,
+    options: TreeOptions,
+  ): Promise<void>
   /** Drops a relation of one instance and loads it again. */
   reload(state: InstanceState, link: RelationLink, what: string): Promise<void>
 }
@@ -230,7 +239,7 @@ export class SessionCore implements UnitListener {
       await flushUnit(this.unit, {
         connectionFor: (model) => this.connectionFor(model, what),
         rows: this.rows,
-        loadMembers: (state, link) => this.related.membersOf(state, link, what),
+        loadMembers: (states, link) => this.related.membersOf(states, link, what),
         loadStored: (state, link) => this.related.storedOf(state, link, what),
         beforeSettle: () => this.tell('afterFlush', { session }),
       })

@@ -156,7 +156,7 @@ export class SessionLoader implements QueryTarget {
     label: string,
     options: TreeOptions,
   ): Promise<void> {
-    if (states.length === 0 || !hasRelationsToLoad(model, tree)) return
+    if (states.length === 0 || !(options.populateExisting || hasRelationsToLoad(model, tree))) return
     await this.#core.related.loadTree(model, [...new Set(states)], tree, label, options)
   }
 

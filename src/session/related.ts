@@ -1,6 +1,18 @@
-import { InvalidRequestError } from '../errors.ts'
-import { isLoaded, loadRelation, type RelatedSource, readStored, relatedValue } from '../loading/index.ts'
-import type { RelationLink } from '../mapping/index.ts'
+import { InvalidRequestError, ObjectDeletedError } from '../errors.ts'
+import {
+  hasRelationsToLoad,
+  isLoaded,
+  loadRelation,
+  loadTree,
+  noRelations,
+  type RelatedSource,
+  type RelationTree,
+  readExpired,
+  readStored,
+  relatedValue,
+  type TreeOptions,
+} from '../loading/index.ts'
+import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
 
@@ -14,19 +26,23 @@ export class SessionRelated implements RelatedLoader {
 
   /** For the instance, and for all that came from the same query and still lack the relation, in one statement. */
   async load(state: InstanceState, link: RelationLink, what: string): Promise<unknown> {
-    if (link.options.lazy === 'raise') throw raised(state, link)
     if (state.status === 'pending') return link.toMany ? [] : null
     await this.#core.autoflushNow(what)
     if (isLoaded(state, link)) return relatedValue(state, link)
+    if (link.options.lazy === 'raise') throw raised(state, link)
+    if (state.expired) await this.#readAgain(state, what)
     await this.#loadFor([state, ...this.#siblingsOf(state)], link, what)
+    await this.#loadFurther(state, link, what)
     return relatedValue(state, link)
   }
 
-  async membersOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]> {
-    await this.#loadFor([state], link, what)
-    const value = relatedValue(state, link)
-    if (value === null || value === undefined) return []
-    return link.toMany ? [...(value as Iterable<object>)] : [value as object]
+  async membersOf(states: readonly InstanceState[], link: RelationLink, what: string): Promise<readonly object[][]> {
+    await this.#loadFor(states, link, what)
+    return states.map((state) => {
+      const value = relatedValue(state, link)
+      if (value === null || value === undefined) return []
+      return link.toMany ? [...(value as Iterable<object>)] : [value as object]
+    })
   }
 
   storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]> {
@@ -36,6 +52,31 @@ export class SessionRelated implements RelatedLoader {
   async reload(state: InstanceState, link: RelationLink, what: string): Promise<void> {
     this.#core.unit.expireRelation(state, link)
     await this.#loadFor([state], link, what)
+  }
+
+  /** Loads the relations of a tree for instances of an entity, and for those that they lead to. */
+  loadTree(
+    model: EntityModel,
+    states: readonly InstanceState[],
+    tree: RelationTree,
+    what: string,
+    options: TreeOptions,
+  ): Promise<void> {
+    return loadTree(this.#source(what), model, states, tree, options)
+  }
+
+  /** What the targets of a relation load by themselves. */
+  async #loadFurther(state: InstanceState, link: RelationLink, what: string): Promise<void> {
+    if (!hasRelationsToLoad(link.target, noRelations)) return
+    const owners = [state, ...this.#siblingsOf(state)].filter((owner) => isLoaded(owner, link))
+    await this.loadTree(link.source, owners, new Map([[link, noRelations]]), what, { populateExisting: false })
+  }
+
+  /** @throws ObjectDeletedError when the row of an expired instance is gone */
+  async #readAgain(state: InstanceState, what: string): Promise<void> {
+    await readExpired(this.#source(what), [state])
+    if (!state.expired) return
+    throw new ObjectDeletedError(`Loading ${what}: the row of ${state.describe()} is gone; somebody has deleted it.`)
   }
 
   #siblingsOf(state: InstanceState): InstanceState[] {
