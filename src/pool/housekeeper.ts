@@ -13,6 +13,9 @@ export interface HousekeeperParts<R extends object> {
   readonly onLost: (slot: Slot<R>) => void
 }
 
+/** How long after the disposal of a pool it is wondered about who has not given back, in milliseconds. */
+const patience = 3_000
+
 /** Which checkout of a place a lease belongs to. Must not lead to the lease, or it would never be collected. */
 interface Ticket<R extends object> {
   readonly slot: Slot<R>
@@ -44,6 +47,31 @@ export class Housekeeper<R extends object> {
   stop(): void {
     if (this.#sweep !== undefined) this.#parts.clock.clearTimeout(this.#sweep)
     this.#sweep = undefined
+  }
+
+  /**
+   * To be told when the pool is disposed of. Who has not given back long after that has probably forgotten to, and a
+   * connection that is open keeps the program alive.
+   */
+  disposed(): void {
+    this.stop()
+    if (this.#labels().length === 0) return
+    this.#sweep = this.#parts.clock.setTimeout(() => this.#warnOfTheRest(), patience, { unref: true })
+  }
+
+  /** Of those who hold something. */
+  #labels(): string[] {
+    return [...this.#parts.slots()].flatMap(({ label }) => (label === undefined ? [] : [`'${label}'`]))
+  }
+
+  #warnOfTheRest(): void {
+    const labels = this.#labels()
+    if (labels.length === 0) return
+    warn(
+      'HEDDLE_POOL_OUT_AFTER_DISPOSE',
+      `The pool was disposed of ${patience} ms ago, and a ${this.#parts.resourceName} is still held by ${labels.join(', ')}, ` +
+        'which may keep the program from ending. Close what is open before dispose(), best by `await using` or begin().',
+    )
   }
 
   #sweepIn(delay: number): ClockTimer {

@@ -232,6 +232,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
   /** A vacant place goes to the first who waits, who then opens a resource in it. */
   #freePlace(slot: Slot<R>): void {
     if (this.#line.serveFirst(slot)) return
+    if (this.#isClosed && this.#slots.size === 1) this.#housekeeper.stop()
     if (this.#slots.delete(slot) && slot.hasSlotInfo && this.#remembered.length < this.#capacity.keep) {
       this.#remembered.push(slot)
     }
@@ -301,7 +302,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
 
   async dispose(options: { readonly close?: boolean } = {}): Promise<void> {
     this.#isClosed = true
-    this.#housekeeper.stop()
+    this.#housekeeper.disposed()
     this.#line.rejectAll(() => this.#closedError('a waiting caller'))
     const idle = this.#idle.splice(0)
     if (options.close === false) {

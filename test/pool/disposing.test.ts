@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PoolClosedError } from '../../src/errors.ts'
+import { warningsDuring } from '../support-unit/warnings.ts'
 import { makePool, take } from './make-pool.ts'
 
 describe('disposing of a pool', () => {
@@ -24,6 +25,20 @@ describe('disposing of a pool', () => {
     expect(pool.status()).toMatchObject({ checkedOut: 1, idle: 0 })
     await out?.release()
     expect(keeper.stillOpen.map((resource) => resource.id)).toEqual([2])
+  })
+
+  it('warns of who has not given back three seconds later, and of nobody else', async () => {
+    const { pool, clock } = makePool()
+    const [early, late] = await take(pool, 2)
+    await pool.dispose()
+    const warnings = await warningsDuring(async () => {
+      await early?.release()
+      clock.advance(2_999)
+      clock.advance(1)
+    })
+    expect(warnings).toMatchObject([{ code: 'HEDDLE_POOL_OUT_AFTER_DISPOSE' }])
+    expect(warnings[0]?.message).toContain("held by 'holder 1'")
+    await late?.release()
   })
 
   it('refuses whoever waits, is being served, or comes later', async () => {
