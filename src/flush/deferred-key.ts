@@ -1,3 +1,4 @@
+import { FlushError } from '../errors.ts'
 import type { ColumnModel } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 
@@ -23,7 +24,20 @@ export class DeferredKey {
 
 /** The value that a foreign key is to hold: known now, or once the row it points at is inserted. */
 export function keyOf(state: InstanceState, column: ColumnModel): unknown {
-  return state.status === 'pending' ? new DeferredKey(state, column) : state.values[column.index]
+  if (state.status === 'pending') return new DeferredKey(state, column)
+  const value = state.values[column.index]
+  return value === undefined ? storedKeyOf(state, column) : value
+}
+
+/** An expired instance still knows the key of its row. */
+function storedKeyOf(state: InstanceState, column: ColumnModel): unknown {
+  const value = state.storedKey?.[state.model.key.indexOf(column)]
+  if (value !== undefined) return value
+  const { property } = column
+  throw new FlushError(
+    `Flushing a relation to ${state.describe()}: its ${property}, which the foreign key is to hold, is not loaded; ` +
+      `await session.refresh(instance, ['${property}']) first.`,
+  )
 }
 
 /** Replaces deferred keys in an array of column values by what they have become. */

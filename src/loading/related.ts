@@ -48,6 +48,7 @@ export async function readStored(
   state: InstanceState,
   link: RelationLink,
 ): Promise<readonly object[]> {
+  if (needsReading(state, link)) await readExpired(source, [state])
   const columns = link.pairs.map((pair) => pair.source)
   const key = link.holder === 'pairs' ? ownerKey(state, link) : valuesOf(state, columns)
   if (key.some((part) => part === null || part === undefined)) return []
