@@ -7,33 +7,42 @@ import {
   stateOf,
   type UnitOfWork,
 } from '../state/index.ts'
+import { loadFollowers } from './changed-keys.ts'
 
-/** Loads the members of a relation that a cascade has to know, without a flush. */
-export type LoadMembers = (state: InstanceState, link: RelationLink) => Promise<readonly object[]>
+/** Loads the members of a relation that a cascade has to know, of several instances together, without a flush. */
+export type LoadMembers = (
+  states: readonly InstanceState[],
+  link: RelationLink,
+) => Promise<readonly (readonly object[])[]>
+
+/** Reads what is stored for a relation of one instance, without a flush. */
+export type LoadStored = (state: InstanceState, link: RelationLink) => Promise<readonly object[]>
 
 /**
  * Follows what the work reaches before it is written: deletes reach the children that their relations own, orphans are deleted, and
- * children whose foreign key has to be taken away are loaded where they are not known. Repeats until nothing new is reached.
+ * children whose foreign key has to be taken away are loaded where they are not known. Repeats until nothing new is reached: a tree is
+ * followed level by level, each level of it together.
  */
-export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers, loadStored: LoadMembers): Promise<void> {
+export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers, loadStored: LoadStored): Promise<void> {
   await findReplaced(unit, loadStored)
   const followed = new Set<InstanceState>()
   for (;;) {
     doomOrphans(unit)
     const next = [...unit.doomed].filter((state) => !followed.has(state))
-    if (next.length === 0) return
-    for (const state of next) {
-      followed.add(state)
-      for (const link of linksOf(state.model)) await followDelete(unit, state, link, loadMembers)
+    if (next.length === 0) break
+    for (const state of next) followed.add(state)
+    for (const [model, states] of Map.groupBy(next, (state) => state.model)) {
+      for (const link of linksOf(model)) await followDeletes(unit, states, link, loadMembers)
     }
   }
+  await loadFollowers(unit, loadMembers)
 }
 
 /**
  * To-one relations that were set without being loaded: who was there before has to be known where it loses its foreign key, or is an
  * orphan now.
  */
-async function findReplaced(unit: UnitOfWork, loadStored: LoadMembers): Promise<void> {
+async function findReplaced(unit: UnitOfWork, loadStored: LoadStored): Promise<void> {
   for (const state of [...unit.dirty]) {
     for (const [index, before] of state.relatedOriginals ?? []) {
       const link = linksOf(state.model)[index]
@@ -68,17 +77,26 @@ function doomOrphan(unit: UnitOfWork, orphan: InstanceState, link: RelationLink)
     unit.doomed.add(orphan)
 }
 
-async function followDelete(
+async function followDeletes(
   unit: UnitOfWork,
-  state: InstanceState,
+  states: readonly InstanceState[],
   link: RelationLink,
   loadMembers: LoadMembers,
 ): Promise<void> {
   if (link.options.viewOnly === true || link.options.passiveDeletes === 'all') return
   const deletes = link.cascade.has('delete')
   if (!deletes && link.holder === 'source') return
-  const members = await membersOf(state, link, loadMembers)
+  const isToLoad = (state: InstanceState) => link.options.passiveDeletes !== true && !isKnown(state, link)
+  const [toLoad, known] = [states.filter(isToLoad), states.filter((state) => !isToLoad(state))]
+  const loaded = toLoad.length === 0 ? [] : await loadMembers(toLoad, link)
   if (!deletes) return
+  for (const state of known) doomMembers(unit, state, link, knownRelated(state, link))
+  toLoad.forEach((state, i) => {
+    doomMembers(unit, state, link, loaded[i] ?? [])
+  })
+}
+
+function doomMembers(unit: UnitOfWork, state: InstanceState, link: RelationLink, members: readonly object[]): void {
   for (const item of members) {
     const member = stateOf(item)
     if (member.owner !== unit) continue
@@ -95,15 +113,7 @@ function isTakenByOther(member: InstanceState, parent: InstanceState, link: Rela
   return current != null && current !== parent.instance
 }
 
-/** The members, loaded unless the database is trusted with what is not known. */
-async function membersOf(
-  state: InstanceState,
-  link: RelationLink,
-  loadMembers: LoadMembers,
-): Promise<readonly object[]> {
-  const isKnown = link.toMany
-    ? knownCollection(state, link)?.isLoaded === true
-    : state.related?.[link.index] !== undefined
-  if (isKnown || link.options.passiveDeletes === true) return knownRelated(state, link)
-  return loadMembers(state, link)
+/** Whether all members are in memory. */
+function isKnown(state: InstanceState, link: RelationLink): boolean {
+  return link.toMany ? knownCollection(state, link)?.isLoaded === true : state.related?.[link.index] !== undefined
 }

@@ -2,6 +2,7 @@ import { FlushError } from '../errors.ts'
 import { type ColumnModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, knownRelated, lostRelated, stateOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
+import { givesNewKey } from './changed-keys.ts'
 import { keyOf } from './deferred-key.ts'
 
 /** The values that relations give to foreign key columns, by instance and column index. */
@@ -23,6 +24,7 @@ export function relationKeys(unit: UnitOfWork): RelationKeyValues {
   const changed = [...unit.pending, ...unit.dirty].filter(
     (state) => state.relationsChanged || state.status === 'pending',
   )
+  for (const state of unit.dirty) if (state.hasColumnChanges) keys.giveChanged(state)
   for (const state of unit.doomed) for (const link of linksOf(state.model)) keys.takeFromChildren(state, link)
   for (const state of changed) for (const link of linksOf(state.model)) keys.takeFromLost(state, link)
   for (const state of changed) for (const link of linksOf(state.model)) keys.give(state, link)
@@ -36,6 +38,19 @@ class RelationKeys implements RelationKeyValues {
 
   constructor(unit: UnitOfWork) {
     this.#unit = unit
+  }
+
+  /** A changed key goes to the children, where the database does not see to that. */
+  giveChanged(parent: InstanceState): void {
+    if (this.#unit.doomed.has(parent)) return
+    for (const link of linksOf(parent.model)) {
+      if (link.options.passiveUpdates !== false || !givesNewKey(parent, link)) continue
+      for (const item of knownRelated(parent, link)) {
+        const child = stateOf(item)
+        if (child.owner !== this.#unit || child.status !== 'persistent' || this.#unit.doomed.has(child)) continue
+        for (const pair of link.pairs) this.#set(child, link, pair.target, keyOf(parent, pair.source))
+      }
+    }
   }
 
   /** The children of a deleted instance that live on lose its key. */

@@ -7,6 +7,7 @@ import type { PairWork } from './pairs.ts'
 import { insertSteps, updateSteps } from './shapes.ts'
 import type { FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import { isSelfReferring, modelGroups } from './table-order.ts'
+import { type SplitUpdates, UniqueOrder } from './unique-order.ts'
 import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
 
 /**
@@ -19,15 +20,25 @@ export function planFlush(work: FlushWork): FlushPlan {
   const inserts = Map.groupBy(work.inserts, ({ state }) => state.model)
   const updates = Map.groupBy(work.updates, ({ state }) => state.model)
   const late = new LateUpdates(work)
+  const orders = new Map(
+    groups
+      .flat()
+      .map((model) => [model, new UniqueOrder(model, work, inserts.get(model) ?? [], updates.get(model) ?? [])]),
+  )
   const steps: PlanStep[] = []
+  const split: SplitUpdates = (some) => late.split(some, steps)
   for (const group of groups) {
+    for (const model of group) steps.push(...(orders.get(model)?.before(split) ?? []))
     steps.push(...groupInserts(group, inserts, late))
-    for (const model of group) steps.push(...updateSteps(model, late.split(updates.get(model) ?? [], steps)))
+    for (const model of group) steps.push(...(orders.get(model)?.updates(split) ?? []))
   }
   steps.push(...late.steps())
   for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'insert pairs'))
   for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'delete pairs'))
-  for (const group of groups.toReversed()) steps.push(...deleteRounds(group, work.deletes))
+  const removed = new Set([...orders.values()].flatMap((order) => [...order.removed]))
+  const deletes = work.deletes.filter((row) => !removed.has(row))
+  for (const group of groups.toReversed()) steps.push(...deleteRounds(group, deletes))
+  for (const order of orders.values()) steps.push(...order.after(split))
   return steps
 }
 

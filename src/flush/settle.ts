@@ -1,6 +1,7 @@
 import { linksOf } from '../mapping/index.ts'
 import { type InstanceState, identityOf, isExpression, keyValuesOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
+import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
 import type { FlushPlan } from './steps.ts'
 import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
@@ -52,7 +53,9 @@ export function settleSuccess(unit: UnitOfWork, { work, relations }: Flight, pla
   for (const { state, replaces } of work.updates) if (replaces !== undefined) settleReplaced(unit, state, replaces)
   for (const { state } of work.deletes) unit.becomeDeleted(state)
   for (const insert of work.inserts) settleInsert(unit, insert)
-  const planned = plan.flatMap((step) => (step.kind === 'update' ? step.updates : []))
+  const planned = plan.flatMap((step) =>
+    step.kind === 'update' ? step.updates.filter(({ isParking }) => isParking !== true) : [],
+  )
   settleUpdates(unit, new Set([...work.updates, ...planned]))
   for (const flight of relations) landRelations(flight)
   for (const { state } of relations) noteLateChanges(unit, state)
@@ -72,6 +75,7 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
     if (replaces !== undefined) settleSwitched(unit, update)
     else if (state.model.key.some((column) => changes.has(column.index))) rekeyed.add(state)
     forgetMovedTargets(state, changes)
+    if (replaces === undefined) settleFollowers(unit, state, changes)
     noteLateChanges(unit, state)
   }
   if (rekeyed.size > 0) unit.changeKeys([...rekeyed])

@@ -70,8 +70,8 @@ export function manyToMany<Class>(target: () => Class, options: ManyToManyOption
 const SHARED = ['backPopulates', 'cascade', 'lazy', 'viewOnly', 'postUpdate']
 const OPTION_NAMES: Readonly<Record<RelationKind, readonly string[]>> = {
   manyToOne: [...SHARED, 'foreignKey', 'singleParent'],
-  oneToMany: [...SHARED, 'foreignKey', 'orderBy', 'passiveDeletes'],
-  oneToOne: [...SHARED, 'foreignKey', 'passiveDeletes', 'singleParent'],
+  oneToMany: [...SHARED, 'foreignKey', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
+  oneToOne: [...SHARED, 'foreignKey', 'passiveDeletes', 'passiveUpdates', 'singleParent'],
   manyToMany: [...SHARED, 'through', 'throughColumns', 'orderBy', 'passiveDeletes', 'singleParent'],
 }
 
@@ -131,6 +131,7 @@ const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value
   viewOnly: ['true or false', isBoolean],
   postUpdate: ['true or false', isBoolean],
   singleParent: ['true or false', isBoolean],
+  passiveUpdates: ['true or false', isBoolean],
   passiveDeletes: ["true, false or 'all'", (value) => isBoolean(value) || value === 'all'],
 }
 

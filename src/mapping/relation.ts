@@ -45,6 +45,11 @@ export interface OneToManyOptions extends RelationOptions {
   readonly orderBy?: OrderTerm | readonly OrderTerm[]
   /** Leaves what is not loaded to the database's own ON DELETE; `'all'`: touches no child at all. Default: false. */
   readonly passiveDeletes?: boolean | 'all'
+  /**
+   * Leaves it to the database's own ON UPDATE to give a changed key to the related rows; false: they are loaded and updated after
+   * this one, for tables whose foreign keys the database does not check. Default: true.
+   */
+  readonly passiveUpdates?: boolean
 }
 
 /** What a relation to one instance, where that instance has this one alone, takes. */
@@ -52,6 +57,8 @@ export interface OneToOneOptions extends RelationOptions {
   /** The property of this entity that holds the other's key. Left out on the side whose key the other holds. */
   readonly foreignKey?: string | readonly string[]
   readonly passiveDeletes?: boolean | 'all'
+  /** As for `oneToMany`. Default: true. */
+  readonly passiveUpdates?: boolean
   readonly singleParent?: boolean
 }
 

@@ -1,0 +1,39 @@
+import { linksOf, type RelationLink } from '../mapping/index.ts'
+import { type InstanceState, knownRelated, stateOf, type UnitOfWork } from '../state/index.ts'
+import type { LoadMembers } from './cascade.ts'
+
+/** Whether a relation's children hold a value of the instance that the program has changed. */
+export function givesNewKey(state: InstanceState, link: RelationLink): boolean {
+  if (link.holder !== 'target' || link.options.viewOnly === true) return false
+  return link.pairs.some(({ source }) => state.originals?.has(source.index) === true)
+}
+
+/** Where the database does not pass a changed key on to the children, they have to be known. */
+export async function loadFollowers(unit: UnitOfWork, loadMembers: LoadMembers): Promise<void> {
+  const changed = [...unit.dirty].filter((state) => state.hasColumnChanges && !unit.doomed.has(state))
+  for (const [model, states] of Map.groupBy(changed, (state) => state.model)) {
+    for (const link of linksOf(model)) {
+      if (link.options.passiveUpdates !== false) continue
+      const owners = states.filter((state) => givesNewKey(state, link))
+      if (owners.length > 0) await loadMembers(owners, link)
+    }
+  }
+}
+
+/** The children that the database has given the new key of their parent: what is known of them says so too. */
+export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
+  for (const link of linksOf(state.model)) {
+    if (link.holder !== 'target' || link.options.viewOnly === true) continue
+    const given = link.pairs.filter(({ source }) => changes.has(source.index))
+    if (given.length === 0) continue
+    for (const item of knownRelated(state, link)) {
+      const child = stateOf(item)
+      if (child.owner !== unit || child.status !== 'persistent') continue
+      unit.snapshot?.noteChange(child)
+      for (const { source, target } of given) {
+        const isLoaded = child.values[target.index] !== undefined && child.originals?.has(target.index) !== true
+        if (isLoaded) child.values[target.index] = state.values[source.index]
+      }
+    }
+  }
+}
