@@ -38,7 +38,6 @@ async function flushUntilClean(core: SessionCore): Promise<void> {
 }
 
 async function commitConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
-  if (core.options.twophase && root.state !== 'prepared') await prepareConnections(core, root)
   core.gate.checkInterrupted('commit()')
   root.isCommitting = true
   try {
@@ -48,17 +47,6 @@ async function commitConnections(core: SessionCore, root: SessionTransaction): P
     await deactivateAfter(core, error)
     throw error
   }
-}
-
-/** Two-phase commit: every connection promises before any commits. */
-export async function prepareConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
-  try {
-    for (const enlistment of root.enlistments.values()) await enlistment.prepare()
-  } catch (error) {
-    await rollbackAll(core)
-    throw error
-  }
-  root.move('prepare')
 }
 
 async function settleCommitted(core: SessionCore, root: SessionTransaction): Promise<void> {

@@ -2,7 +2,7 @@ import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError } from '../errors.ts'
 import { describePlan, previewFlush } from '../flush/index.ts'
 import { runBlock } from './block.ts'
-import { closeAll, commitAll, prepareConnections, rollbackAll } from './ending.ts'
+import { closeAll, commitAll, rollbackAll } from './ending.ts'
 import { SessionInstances } from './instances.ts'
 import { openNested, runNested } from './nested.ts'
 import type { SessionTransaction } from './session-transaction.ts'
@@ -86,26 +86,6 @@ export abstract class SessionTransactions extends SessionInstances {
     if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('rollback()'))
     core.abortConnecting('rollback()')
     return core.gate.seize('rollback()', () => rollbackAll(core))
-  }
-
-  /**
-   * Prepares every connection for a two-phase commit; only `commit` and `rollback` may follow.
-   *
-   * @throws InvalidRequestError without the option `twophase`
-   */
-  prepare(): Promise<void> {
-    const { core } = this
-    if (!core.options.twophase) {
-      return Promise.reject(
-        new InvalidRequestError("prepare(): the session is not two-phase; set the option 'twophase'."),
-      )
-    }
-    return core.gate.runAlone('prepare()', async () => {
-      const transaction = core.ensureTransaction('prepare()')
-      transaction.requireActive('prepare()')
-      await core.flushNow('prepare()')
-      await prepareConnections(core, transaction)
-    })
   }
 
   /**
