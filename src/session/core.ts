@@ -219,7 +219,7 @@ export class SessionCore implements UnitListener {
   /** Flushes inside an operation that runs already, if there is anything to flush. */
   async flushNow(what: string): Promise<void> {
     if (this.flushing) throw this.alreadyFlushing(what)
-    if (!this.unit.hasWork) return
+    if (!this.unit.hasWork) return this.transaction?.requireNoFailure(what)
     this.ensureTransaction(what).requireActive(what)
     this.flushing = true
     try {
@@ -288,6 +288,7 @@ export class SessionCore implements UnitListener {
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
     if (transaction.isCommitting && this.block !== undefined) throw tooLateForBlock(what)
+    if (this.gate.isOutsideSavepoint()) transaction.changedFromOutside ??= what
   }
 
   beforeRelationChange(link: RelationLink, what: RelationChange): void {

@@ -47,6 +47,8 @@ export class Gate {
   readonly #concurrency: Concurrency
   /** The lines of the open places, the outermost first. */
   readonly #innerLines: Line[] = []
+  /** The places that are bodies of savepoints, the outermost first. */
+  readonly #savepoints: Inside[] = []
   /** Promises made from those of operations, since the last one that found the session idle. */
   readonly #followed: Promise<unknown>[] = []
   /** Set when the session has ended for good: what it was that ended it. */
@@ -162,8 +164,30 @@ export class Gate {
   }
 
   /** Runs the program's own code inside the running operation; its calls on the session run there, in their own order. */
-  async within<T>(code: () => Promise<T> | T, stage: FlushStage = 'none'): Promise<T> {
-    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), stage, open: true }
+  within<T>(code: () => Promise<T> | T, stage: FlushStage = 'none'): Promise<T> {
+    return this.#runAt({ gate: this, line: newLine(), outer: inside.get(), stage, open: true }, code)
+  }
+
+  /** The same for the body of a savepoint. */
+  async withinSavepoint<T>(body: () => Promise<T> | T): Promise<T> {
+    const place: Inside = { gate: this, line: newLine(), outer: inside.get(), stage: 'none', open: true }
+    this.#savepoints.push(place)
+    try {
+      return await this.#runAt(place, body)
+    } finally {
+      this.#savepoints.pop()
+    }
+  }
+
+  /** Whether the body of a savepoint runs, and the caller is none of it but another branch. */
+  isOutsideSavepoint(): boolean {
+    const innermost = this.#savepoints.at(-1)
+    if (innermost === undefined) return false
+    for (let place = inside.get(); place !== undefined; place = place.outer) if (place === innermost) return false
+    return true
+  }
+
+  async #runAt<T>(place: Inside, code: () => Promise<T> | T): Promise<T> {
     this.#innerLines.push(place.line)
     try {
       return await inside.run(place, code)

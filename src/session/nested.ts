@@ -1,3 +1,4 @@
+import { ConcurrentUseError } from '../errors.ts'
 import { attachSuppressed } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
@@ -38,13 +39,29 @@ export async function runNested<T>(core: SessionCore, body: () => Promise<T> | T
   const savepoint = await openNested(core)
   let result: T
   try {
-    result = await core.gate.within(body)
+    result = await core.gate.withinSavepoint(body)
     if (savepoint.state !== 'closed') await commitTo(core, savepoint)
   } catch (error) {
     if (savepoint.state !== 'closed') {
       await rollbackTo(core, savepoint).catch((failure: unknown) => attachSuppressed(error, failure))
+      failIfOthersLost(core, savepoint)
     }
     throw error
   }
   return result
+}
+
+/**
+ * Its rollback has taken back what another branch changed meanwhile. That branch knows nothing of it, so the enclosing transaction
+ * must not be committed as if all was well.
+ */
+function failIfOthersLost(core: SessionCore, { changedFromOutside }: SessionTransaction): void {
+  const { transaction } = core
+  if (changedFromOutside === undefined || transaction?.isActive !== true) return
+  transaction.failure = new ConcurrentUseError(
+    `${changedFromOutside} was called by another branch while the body of a savepoint ran on the same session, and the rollback of ` +
+      'that savepoint has undone it. Change instances of a shared session only between savepoints, or inside one of its own.',
+    { calls: ['beginNested()', changedFromOutside] },
+  )
+  transaction.move('deactivate')
 }

@@ -51,6 +51,8 @@ export class SessionTransaction {
   failure: unknown
   /** @internal Something was changed after the failure. */
   changedAfterFailure = false
+  /** @internal A change that was made while the body of this savepoint ran, by a branch that is not part of it. */
+  changedFromOutside: string | undefined
   /** @internal COMMIT is on its way: what is changed now belongs to the next transaction. */
   isCommitting = false
   /** @internal The database has rolled it back already, because of the failure. */
@@ -129,6 +131,11 @@ export class SessionTransaction {
     throw new InvalidRequestError(
       `${what}: the session's transaction is ${state}; no SQL can be run in it any more. Use another session.`,
     )
+  }
+
+  /** @internal @throws PendingRollbackError after a failure */
+  requireNoFailure(what: string): void {
+    if (this.state === 'deactive') throw this.pendingRollback(what)
   }
 
   /** @internal The error for any use after a failure. */

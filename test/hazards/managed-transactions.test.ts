@@ -125,6 +125,46 @@ onEvery({}, (db) => {
     expect(await accounts(engine)).toEqual([1, 3])
   })
 
+  it('D: a savepoint that fails while another branch changes the session takes that change with it, so nothing is stored', async () => {
+    const { engine, Sessions } = await openPeople(db)
+    const block = Sessions.begin(async (session) => {
+      const inside = Promise.withResolvers<void>()
+      const changed = Promise.withResolvers<void>()
+      const nested = session.beginNested(async () => {
+        inside.resolve()
+        await changed.promise
+        await session.query(Account).count()
+        throw new Error('no')
+      })
+      const other = async () => {
+        await inside.promise
+        session.add(new Account({ id: 1, email: 'a' }))
+        changed.resolve()
+        await session.flush()
+      }
+      const [, end] = await Promise.allSettled([nested, other()])
+      expect(end).toHaveProperty('reason.cause', expect.any(ConcurrentUseError))
+      expect(end).toHaveProperty('reason', expect.any(PendingRollbackError))
+    })
+    const error = await block.catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(PendingRollbackError)
+    expect((error as Error).message).toMatch(/add was called by another branch while the body of a savepoint ran/)
+    expect([connectionsOut(engine), await accounts(engine)]).toEqual([0, []])
+  })
+
+  it('D: what another branch changes while a savepoint that succeeds runs is stored with it', async () => {
+    const { engine, Sessions } = await openPeople(db)
+    await Sessions.begin(async (session) => {
+      const nested = session.beginNested(async () => {
+        await session.query(Account).count()
+        await session.query(Account).count()
+      })
+      session.add(new Account({ id: 1, email: 'a' }))
+      await Promise.all([nested, session.flush()])
+    })
+    expect(await accounts(engine)).toEqual([1])
+  })
+
   it('E: a statement whose failure was swallowed: the block succeeds only where its rows are stored', async () => {
     const { engine, Sessions } = await openPeople(db)
     const block = Sessions.begin(async (session) => {

@@ -150,6 +150,7 @@ export class SessionWorld {
     expected.status = isNew ? 'pending' : 'persistent'
     expected.expired = isExpired(expected.instance)
     if (isNew) expected.stored = expected.label
+    if (expected.expired) expected.label = expected.stored
     this.#moved(expected)
   }
 
@@ -330,7 +331,8 @@ export class SessionWorld {
     }
     expected.status = 'persistent'
     expected.expired = isExpired(expected.instance)
-    if (!expected.expired) expected.label = expected.stored = expected.instance.label as string
+    if (!expected.expired) expected.stored = expected.instance.label as string
+    expected.label = expected.stored
   }
 
   // ------------------------------------------------------------------------------------------------ checking
