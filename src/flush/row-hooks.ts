@@ -91,7 +91,9 @@ export class RowHooks {
   }
 
   async #tell(name: RowEventName, states: readonly InstanceState[], connection: Connection): Promise<void> {
-    if (states.length > 0) await this.#listeners?.tell(name, states, connection)
+    const [first] = states
+    if (first !== undefined && this.#listeners?.hears(first.model, name) === true)
+      await this.#listeners.tell(name, states, connection)
   }
 
   #rowsOf(step: InsertStep | UpdateStep): Row[] {
