@@ -1,10 +1,11 @@
 import type { UnitOfWork } from '../state/index.ts'
-import { cascadeWork, type LoadMembers } from './cascade.ts'
+import { cascadeWork, type LoadMembers, type LoadStored } from './cascade.ts'
 import { planFlush } from './plan.ts'
 import { RowHooks, type RowListeners } from './row-hooks.ts'
 import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
 import type { FlushPlan } from './steps.ts'
+import { forgetStoredPairs } from './stored-pairs.ts'
 import { collectWork } from './work.ts'
 
 /** What a flush needs of its session. */
@@ -12,7 +13,7 @@ export interface FlushHost {
   readonly connectionFor: ConnectionFor
   readonly loadMembers: LoadMembers
   /** The same for what is stored, where the program has replaced it unseen. */
-  readonly loadStored: LoadMembers
+  readonly loadStored: LoadStored
   /** Who hears of rows before and after their statements. */
   readonly rows?: RowListeners
   /** After all statements, before any record has advanced. */
@@ -31,6 +32,7 @@ export function previewFlush(unit: UnitOfWork): FlushPlan {
  */
 export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void> {
   await cascadeWork(unit, host.loadMembers, host.loadStored)
+  await forgetStoredPairs(unit, host.connectionFor)
   const work = collectWork(unit)
   const plan = planFlush(work)
   const flight = beginFlight(unit, work)

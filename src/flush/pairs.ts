@@ -36,7 +36,8 @@ export function collectPairs(unit: UnitOfWork): readonly PairWork[] {
     .filter(({ inserts, deletes }) => inserts.length + deletes.length > 0)
 }
 
-function pairLinks(state: InstanceState): RelationLink[] {
+/** The relations of an instance whose pairs a flush writes. */
+export function pairLinks(state: InstanceState): RelationLink[] {
   return linksOf(state.model).filter((link) => link.holder === 'pairs' && link.options.viewOnly !== true)
 }
 

@@ -62,7 +62,7 @@ export abstract class SessionInstances {
   /** Takes every instance out of the session. */
   expungeAll(): void {
     const { unit } = this.core
-    for (const state of [...unit.pending, ...unit.map.states()]) unit.expunge(state)
+    for (const state of [...unit.pending, ...unit.map.states()]) if (state.owner === unit) unit.expunge(state)
   }
 
   /**

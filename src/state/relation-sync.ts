@@ -51,7 +51,9 @@ function noteParent(link: RelationLink, item: object, parent: InstanceState | nu
   if (!link.ownsTarget && link.options.singleParent !== true && !link.cascade.has('delete')) return
   const state = stateOf(item)
   const current = state.parents?.get(link)
-  if (parent === null && current != null && current !== lostBy) return
+  // Another parent that has taken it since keeps it, unless that one is in no session: after a rollback, for example.
+  const isTaken = current != null && current !== lostBy && (current.owner !== undefined || state.owner === undefined)
+  if (parent === null && isTaken) return
   state.parents ??= new Map()
   state.parents.set(link, parent)
 }
@@ -160,6 +162,7 @@ export function assignMany(state: InstanceState, link: RelationLink, value: unkn
   const items = Array.from(value as Iterable<unknown>, (item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
   if (!collection.isLoaded) throw notLoadedForReplacing(state, link)
+  collection.wasTouched = true
   const wanted = new Set(items)
   for (const item of collection.knownItems.filter((item) => !wanted.has(item)))
     collectionChanges.remove(collection, item)
@@ -228,7 +231,8 @@ export function leaveCollections(state: InstanceState): void {
   for (const link of linksOf(state.model)) {
     const { inverse } = link
     if (inverse?.toMany !== true) continue
-    for (const item of knownRelated(state, link)) {
+    const one = link.toMany ? undefined : knownOne(state, link)
+    for (const item of one == null ? knownRelated(state, link) : [one]) {
       const collection = stateOf(item).related?.[inverse.index] as Collection | undefined
       collection?.drop(state.instance)
     }
