@@ -1,70 +1,175 @@
-import { InvalidRequestError, StaleDataError } from '../errors.ts'
-import { classOf } from '../mapping/index.ts'
-import { type InstanceState, identityOf, instantiatorOf, keyValuesOf, stateOf } from '../state/index.ts'
+import { StaleDataError } from '../errors.ts'
+import { loadRelation, type RelatedSource, readByKeys } from '../loading/index.ts'
+import { classOf, type EntityModel, type RelationLink } from '../mapping/index.ts'
+import {
+  collectionOf,
+  type IdentityKey,
+  type InstanceState,
+  identityOf,
+  keyValuesOf,
+  knownOne,
+  stateOf,
+  writeRelation,
+} from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
-import type { SessionLoader } from './loader.ts'
+import { type GivenRelation, givenRelations, isOwn, mergeGraph } from './merge-graph.ts'
+import { mergeUnloaded } from './merge-unloaded.ts'
 
-/** Copies a state onto the session's own instance of its key, inside an operation. */
-export async function mergeInstance(
+/**
+ * Copies instances, and all that they reach by relations which cascade merge, onto the session's own instances of the same keys, inside
+ * an operation. Rows are read by one statement for each entity, collections that are replaced by one for each relation.
+ */
+export async function mergeInstances(
   core: SessionCore,
-  loader: SessionLoader,
-  source: InstanceState,
+  starts: readonly InstanceState[],
   load: boolean,
-): Promise<InstanceState> {
-  if (source.owner === core.unit && source.status === 'persistent') return source
-  if (!load) return mergeWithoutLoading(core, source)
-  if (source.owner === core.unit && source.status === 'pending') warnOfPending(source)
-  const target = (await findTarget(core, loader, source)) ?? newTarget(core, source)
-  checkVersion(source, target)
-  copyValues(source, target)
-  return target
+): Promise<InstanceState[]> {
+  const targets = load ? await new Merging(core).merge(starts) : mergeUnloaded(core, starts)
+  return starts.map((start) => targets.get(start) as InstanceState)
 }
 
-/** A key that is not complete finds nothing: the copy will be a new row. */
-async function findTarget(
-  core: SessionCore,
-  loader: SessionLoader,
-  source: InstanceState,
-): Promise<InstanceState | null> {
-  const { model } = source
-  const key = source.storedKey ?? keyValuesOf(model, source.values)
-  if (key.some((part) => part === undefined) || key.every((part) => part === null)) return null
-  const identity = identityOf(model, key)
-  const present = identity === undefined ? undefined : core.unit.find(model, identity)
-  if (present !== undefined && !present.expired) return present
-  return readTarget(core, loader, source, key)
-}
+class Merging {
+  readonly #core: SessionCore
+  readonly #source: RelatedSource
+  readonly #targets = new Map<InstanceState, InstanceState>()
 
-/** Reads the row without a flush: what is pending has no row under the key yet. */
-async function readTarget(
-  core: SessionCore,
-  loader: SessionLoader,
-  source: InstanceState,
-  key: readonly unknown[],
-): Promise<InstanceState | null> {
-  const before = core.autoflush
-  core.autoflush = false
-  try {
-    return await loader.get(source.model, key, 'merge()', { populateExisting: false, lock: undefined })
-  } finally {
-    core.autoflush = before
+  constructor(core: SessionCore) {
+    this.#core = core
+    this.#source = { unit: core.unit, connectionFor: (model) => core.connectionFor(model, 'merge()') }
+  }
+
+  async merge(starts: readonly InstanceState[]): Promise<ReadonlyMap<InstanceState, InstanceState>> {
+    const sources = await this.#withRows(starts)
+    this.#findTargets(sources)
+    this.#makeTargets(sources)
+    const copied = sources.filter((source) => !isOwn(this.#core.unit, source))
+    for (const source of copied) copyValues(source, this.#targetOf(source))
+    await this.#loadReplaced(copied)
+    for (const source of copied) for (const given of givenRelations(source)) this.#relate(source, given)
+    return this.#targets
+  }
+
+  #targetOf(source: InstanceState): InstanceState {
+    return this.#targets.get(source) as InstanceState
+  }
+
+  // ----------------------------------------------------------------------------------------------- rows
+
+  /** What is reached, once the rows that the session has not are read. Pending changes are flushed before. */
+  async #withRows(starts: readonly InstanceState[]): Promise<InstanceState[]> {
+    const { unit } = this.#core
+    const sources = mergeGraph(unit, starts)
+    if (!sources.some((source) => this.#lacksRow(source))) return sources
+    await this.#core.autoflushNow('merge()')
+    const flushed = mergeGraph(unit, starts)
+    const lacking = flushed.filter((source) => this.#lacksRow(source))
+    for (const [model, states] of Map.groupBy(lacking, (source) => source.model)) await this.#read(model, states)
+    return flushed
+  }
+
+  /** A key that is not complete finds nothing: the copy will be a new row. */
+  #lacksRow(source: InstanceState): boolean {
+    if (isOwn(this.#core.unit, source)) return false
+    const key = keyOf(source)
+    if (key.some((part) => part === undefined) || key.every((part) => part === null)) return false
+    const present = this.#present(source)
+    return present === undefined || present.expired
+  }
+
+  #present(source: InstanceState): InstanceState | undefined {
+    const identity = identityOf(source.model, keyOf(source))
+    return identity === undefined ? undefined : this.#core.unit.find(source.model, identity)
+  }
+
+  async #read(model: EntityModel, sources: readonly InstanceState[]): Promise<void> {
+    const keys = new Map(sources.map((source) => [identityOf(model, keyOf(source)), keyOf(source)]))
+    await readByKeys(this.#source, model, [...keys.values()])
+    for (const source of sources) {
+      const present = this.#present(source)
+      if (present?.expired === true) this.#core.unit.loseRow(present)
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- targets
+
+  /** The instances that are there. Versions are compared before anything is changed. */
+  #findTargets(sources: readonly InstanceState[]): void {
+    for (const source of sources) {
+      const target = isOwn(this.#core.unit, source) ? source : this.#present(source)
+      if (target === undefined) continue
+      checkVersion(source, target)
+      this.#targets.set(source, target)
+    }
+  }
+
+  /** New instances for the others: one for each key, and one for each that has none. */
+  #makeTargets(sources: readonly InstanceState[]): void {
+    const made = new Map<EntityModel, Map<IdentityKey, InstanceState>>()
+    for (const source of sources) {
+      if (this.#targets.has(source)) continue
+      const identity = identityOf(source.model, keyOf(source))
+      const ofModel = made.get(source.model) ?? new Map<IdentityKey, InstanceState>()
+      const target = (identity === undefined ? undefined : ofModel.get(identity)) ?? this.#newTarget(source)
+      if (identity !== undefined) made.set(source.model, ofModel.set(identity, target))
+      this.#targets.set(source, target)
+    }
+  }
+
+  #newTarget(source: InstanceState): InstanceState {
+    const { unit } = this.#core
+    if (source.owner === unit && source.status === 'pending') warnOfPending(source)
+    const entityClass = classOf(source.model) as new () => object
+    const generated = Object.getPrototypeOf(entityClass) as new () => object
+    const target = stateOf(Reflect.construct(generated, [], entityClass))
+    unit.add(target)
+    return target
+  }
+
+  // ------------------------------------------------------------------------------------------ relations
+
+  /** What a collection loses by being replaced has to be known. */
+  async #loadReplaced(sources: readonly InstanceState[]): Promise<void> {
+    const replaced = new Map<RelationLink, InstanceState[]>()
+    for (const source of sources) {
+      for (const { kind, link } of givenRelations(source)) {
+        if (kind !== 'all') continue
+        const target = this.#targetOf(source)
+        replaced.set(link, [...(replaced.get(link) ?? []), target])
+      }
+    }
+    for (const [link, targets] of replaced) await loadRelation(this.#source, [...new Set(targets)], link)
+  }
+
+  #relate(source: InstanceState, given: GivenRelation): void {
+    const target = this.#targetOf(source)
+    const { link } = given
+    const merged = (item: object) => this.#targetOf(stateOf(item)).instance
+    if (given.kind === 'all') writeRelation(target, link.index, given.items.map(merged))
+    else if (given.kind === 'changes') {
+      const { view } = collectionOf(target, link)
+      view.add(...given.added.map(merged))
+      view.remove(...given.removed.map(merged))
+    } else setOne(target, given, given.item === null ? null : merged(given.item))
   }
 }
 
-function newTarget(core: SessionCore, source: InstanceState): InstanceState {
-  const entityClass = classOf(source.model) as new () => object
-  const instance = Reflect.construct(Object.getPrototypeOf(entityClass) as new () => object, [], entityClass) as object
-  const target = stateOf(instance)
-  core.unit.add(target)
-  return target
+/** Nothing where it is so already; and a null that was only read does not take away what is not known here. */
+function setOne(target: InstanceState, { link, wasSet }: GivenRelation & { kind: 'one' }, item: object | null): void {
+  const current = knownOne(target, link)
+  if (current === item || (item === null && current === undefined && !wasSet)) return
+  writeRelation(target, link.index, item)
+}
+
+function keyOf(source: InstanceState): readonly unknown[] {
+  return source.storedKey ?? keyValuesOf(source.model, source.values)
 }
 
 /** Only what the source has: what was never set or is expired leaves the target's value alone. */
 function copyValues(source: InstanceState, target: InstanceState): void {
-  for (const { index, version, readOnly } of source.model.columns) {
+  for (const { index, version } of source.model.columns) {
     const value = source.values[index]
-    if (value !== undefined && !readOnly && !(version && target.status === 'persistent')) target.write(index, value)
+    if (value !== undefined && !(version && target.status === 'persistent')) target.write(index, value)
   }
 }
 
@@ -73,31 +178,12 @@ function checkVersion(source: InstanceState, target: InstanceState): void {
   if (version === undefined || target.status !== 'persistent') return
   const given = source.values[version.index]
   const stored = target.values[version.index]
-  if (given === undefined || stored === undefined || version.type.equals(given, stored)) return
+  if (given === undefined || stored === undefined || given === stored) return
   throw new StaleDataError(
     `Merging ${target.describe()}: the given instance has version ${String(given)}, the stored row has ${String(stored)}; ` +
       'somebody else has changed it. Read it again and repeat the change.',
     { identities: [target.describe()] },
   )
-}
-
-/** Takes the source's values as they are for those of the row: no SQL, nothing dirty. */
-function mergeWithoutLoading(core: SessionCore, source: InstanceState): InstanceState {
-  if (source.identity === undefined || source.isModified) {
-    const found = source.identity === undefined ? 'has no row' : 'has unflushed changes'
-    throw new InvalidRequestError(
-      `merge(${source.describe()}, { load: false }): the instance ${found}; merge it with loading.`,
-    )
-  }
-  const present = core.unit.find(source.model, source.identity)
-  const target = present ?? instantiatorOf(source.model)(new Array(source.model.columns.length).fill(undefined))
-  target.values = source.values.slice()
-  if (present !== undefined) return target
-  target.identity = source.identity
-  target.storedKey = source.storedKey
-  core.ensureTransaction('merge()')
-  core.unit.adopt(target)
-  return target
 }
 
 function warnOfPending(source: InstanceState): void {

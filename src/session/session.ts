@@ -20,7 +20,7 @@ import { commitTo, rollbackTo } from './ending.ts'
 import type { SessionEvents } from './events.ts'
 import { propertiesOf } from './instances.ts'
 import { SessionLoader } from './loader.ts'
-import { mergeInstance } from './merge.ts'
+import { mergeInstances } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
 import { SessionRelated } from './related.ts'
@@ -282,25 +282,25 @@ export class Session extends SessionTransactions {
    * @throws StaleDataError when its version is not the stored one; InvalidRequestError for a transient source with `load: false`
    */
   merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean } = {}): Promise<Entity> {
-    return this.core.gate.run('merge()', () => this.#merge(instance, options))
+    return this.core.gate.run('merge()', async () => (await this.#merge([instance], options))[0] as Entity)
   }
 
-  /** `merge` for each, in order. */
+  /** `merge` for each, all of them together: rows are read by one statement for each entity. */
   mergeAll<Entity extends object>(
     instances: Iterable<Entity>,
     options: { readonly load?: boolean } = {},
   ): Promise<Entity[]> {
-    return this.core.gate.run('mergeAll()', async () => {
-      const merged: Entity[] = []
-      for (const instance of instances) merged.push(await this.#merge(instance, options))
-      return merged
-    })
+    return this.core.gate.run('mergeAll()', () => this.#merge([...instances], options))
   }
 
-  async #merge<Entity extends object>(instance: Entity, options: { readonly load?: boolean }): Promise<Entity> {
+  async #merge<Entity extends object>(
+    instances: readonly Entity[],
+    options: { readonly load?: boolean },
+  ): Promise<Entity[]> {
     this.core.rows.refuseBetween('merge()')
-    const merged = await mergeInstance(this.core, this.#loader, stateOf(instance), options.load ?? true)
-    return merged.instance as Entity
+    checkOptions('merge()', options, { load: aBoolean })
+    const merged = await mergeInstances(this.core, instances.map(stateOf), options.load ?? true)
+    return merged.map(({ instance }) => instance as Entity)
   }
 
   // ---------------------------------------------------------------------------------------- binds and events

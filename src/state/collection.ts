@@ -27,6 +27,8 @@ export class Collection implements CollectionSlot {
   #members: Set<object> | undefined
   added = new Set<object>()
   removed = new Set<object>()
+  /** Whether the program has put anything in, taken anything out, or set it; reading it does not count. */
+  wasTouched = false
   #unloaded: UnloadedList | undefined
 
   constructor(state: InstanceState, link: RelationLink, changes: CollectionChanges, items?: readonly object[]) {
@@ -63,6 +65,7 @@ export class Collection implements CollectionSlot {
 
   /** Puts a member in, without anything that hangs on it. False where it is in already. */
   put(item: object): boolean {
+    this.wasTouched = true
     if (this.has(item)) return false
     if (!this.removed.delete(item)) this.added.add(item)
     if (this.#list !== undefined) {
@@ -74,6 +77,7 @@ export class Collection implements CollectionSlot {
 
   /** Takes a member out, likewise. An unloaded collection takes any: it may be stored there. */
   take(item: object): boolean {
+    this.wasTouched = true
     if (this.#list === undefined) {
       if (this.removed.has(item)) return false
     } else {

@@ -30,6 +30,7 @@ export {
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
 export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
+export { writeRelation } from './relation-access.ts'
 export { collectionOf } from './relation-sync.ts'
 export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
 export { tryStateOf } from './slot.ts'
