@@ -77,6 +77,7 @@ export {
   type ExecuteOptions,
   type ForUpdate,
   type GetOptions,
+  type GetWithOptions,
   type InstanceEvent,
   type JoinTransactionMode,
   makeTransient,

@@ -21,7 +21,7 @@ export type { Concurrency } from './gate.ts'
 export { closeAllSessions } from './live.ts'
 export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'
 export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
-export { type ForUpdate, type GetOptions, objectSession, Session } from './session.ts'
+export { type ForUpdate, type GetOptions, type GetWithOptions, objectSession, Session } from './session.ts'
 export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
 export {
   isSessionmaker,

@@ -1,0 +1,85 @@
+// Compiled, never run: what `with` accepts, and what loaded instances give without `await`.
+import { entity, integer, type Loaded, manyToMany, manyToOne, oneToMany, type Session, text } from '../../src/index.ts'
+
+declare const session: Session
+
+class User extends entity('users', {
+  id: integer().primaryKey(),
+  name: text(),
+  get addresses() {
+    return oneToMany(() => Address, { backPopulates: 'user' })
+  },
+  get groups() {
+    return manyToMany(() => Group, { through: 'user_groups', backPopulates: 'users' })
+  },
+}) {
+  greet(): string {
+    return `hi ${this.name}`
+  }
+}
+
+class Address extends entity('addresses', {
+  id: integer().primaryKey(),
+  email: text(),
+  userId: integer().nullable().references('users.id'),
+  get user() {
+    return manyToOne(() => User, { foreignKey: 'userId', backPopulates: 'addresses' }).nullable()
+  },
+}) {}
+
+class Group extends entity('groups', {
+  id: integer().primaryKey(),
+  label: text(),
+  get users() {
+    return manyToMany(() => User, { through: 'user_groups', backPopulates: 'groups' })
+  },
+}) {}
+
+export async function loaded(): Promise<unknown> {
+  const users = await session.query(User).with('addresses.user.groups', 'groups').all()
+  const emails: string[] = users.flatMap((user) => user.addresses.map((address) => address.email))
+  const labels = users.flatMap((user) =>
+    user.addresses.flatMap((address) => address.user?.groups.map((group) => group.label)),
+  )
+  for (const user of users) for (const group of user.groups) group.label.trim()
+  const first = await session.query(User).where('id', '=', 1).with('groups').orderBy('name').first()
+  const count: number | undefined = first?.groups.length
+  const asUser: User | undefined = users[0]
+  const again = await session.query(User).with('groups').with('addresses').one()
+  const both: number = again.groups.length + again.addresses.length
+  for await (const user of session.query(User).with('addresses').stream()) user.addresses.length.toFixed()
+  return [emails, labels, count, asUser?.greet(), both, users[0]?.greet()]
+}
+
+export async function byKey(): Promise<unknown> {
+  const user = await session.getOne(User, 1, { with: ['addresses.user'] })
+  const names = user.addresses.map((address) => address.user?.name)
+  const maybe = await session.get(User, 1, { with: ['groups'], populateExisting: true })
+  // @ts-expect-error may be null
+  maybe.groups
+  const plain: User | null = await session.get(User, 1, { forUpdate: true })
+  // @ts-expect-error not loaded: it is awaited first
+  plain?.addresses.map((address) => address)
+  return [names, maybe?.groups.length, plain]
+}
+
+export function total(user: Loaded<User, 'addresses'>): number {
+  return user.addresses.length
+}
+
+export async function refused(): Promise<void> {
+  // @ts-expect-error no relation of that name
+  session.query(User).with('adresses')
+  // @ts-expect-error a column is no relation
+  session.query(User).with('name')
+  // @ts-expect-error no relation of the target
+  session.query(User).with('addresses.groups')
+  // @ts-expect-error no relation of that name
+  await session.get(User, 1, { with: ['adresses'] })
+  const users = await session.query(User).with('addresses').all()
+  // @ts-expect-error not loaded by that path
+  users[0]?.groups.length
+  // @ts-expect-error the addresses were not loaded
+  total(await session.getOne(User, 1))
+  total(await session.getOne(User, 1, { with: ['addresses'] }))
+}
