@@ -90,8 +90,8 @@ export async function readByKeys(
   keys: readonly (readonly unknown[])[],
 ): Promise<void> {
   const connection = await source.connectionFor(model)
-  const hydration = hydrationOf(connection.dialect, model, model.columns)
-  for (const statement of connection.statements.selectByKeys(model, model.columns)(keys)) {
+  const hydration = hydrationOf(connection.dialect, model, model.loaded)
+  for (const statement of connection.statements.selectByKeys(model, model.loaded)(keys)) {
     const { rows } = await connection.run(statement)
     hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true })
   }

@@ -167,9 +167,9 @@ function keyOf(source: InstanceState): readonly unknown[] {
 
 /** Only what the source has: what was never set or is expired leaves the target's value alone. */
 function copyValues(source: InstanceState, target: InstanceState): void {
-  for (const { index, version } of source.model.columns) {
+  for (const { index, version, readOnly } of source.model.columns) {
     const value = source.values[index]
-    if (value !== undefined && !(version && target.status === 'persistent')) target.write(index, value)
+    if (value !== undefined && !readOnly && !(version && target.status === 'persistent')) target.write(index, value)
   }
 }
 
@@ -178,7 +178,7 @@ function checkVersion(source: InstanceState, target: InstanceState): void {
   if (version === undefined || target.status !== 'persistent') return
   const given = source.values[version.index]
   const stored = target.values[version.index]
-  if (given === undefined || stored === undefined || given === stored) return
+  if (given === undefined || stored === undefined || version.type.equals(given, stored)) return
   throw new StaleDataError(
     `Merging ${target.describe()}: the given instance has version ${String(given)}, the stored row has ${String(stored)}; ` +
       'somebody else has changed it. Read it again and repeat the change.',
