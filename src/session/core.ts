@@ -288,7 +288,7 @@ export class SessionCore implements UnitListener {
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
     if (transaction.isCommitting && this.block !== undefined) throw tooLateForBlock(what)
-    if (this.gate.isOutsideSavepoint()) transaction.changedFromOutside ??= what
+    if (this.gate.isOutsideSavepoint()) transaction.changedFromOutside ??= `${what}()`
   }
 
   beforeRelationChange(link: RelationLink, what: RelationChange): void {

@@ -14,8 +14,11 @@ export async function commitAll(core: SessionCore): Promise<void> {
   if (innermost.state !== 'prepared') {
     innermost.requireActive('commit()')
     await core.tell('beforeCommit', { session: core.session })
-    await flushUntilClean(core)
-    while (core.transaction?.parent !== undefined) await releaseInnermost(core)
+    // Until nothing is left at the very moment from which changes belong to the next transaction.
+    do {
+      await flushUntilClean(core)
+      while (core.transaction?.parent !== undefined) await releaseInnermost(core)
+    } while (core.unit.hasWork)
   }
   const root = core.transaction as SessionTransaction
   await commitConnections(core, root)

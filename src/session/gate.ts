@@ -168,18 +168,21 @@ export class Gate {
     return this.#runAt({ gate: this, line: newLine(), outer: inside.get(), stage, open: true }, code)
   }
 
-  /** The same for the body of a savepoint. */
-  async withinSavepoint<T>(body: () => Promise<T> | T): Promise<T> {
+  /**
+   * The same for a savepoint: `work` runs its body by the function that it is given, and ends it. Until then it is known who is part
+   * of it.
+   */
+  async withSavepoint<T>(work: (runBody: <R>(body: () => Promise<R> | R) => Promise<R>) => Promise<T>): Promise<T> {
     const place: Inside = { gate: this, line: newLine(), outer: inside.get(), stage: 'none', open: true }
     this.#savepoints.push(place)
     try {
-      return await this.#runAt(place, body)
+      return await work((body) => this.#runAt(place, body))
     } finally {
       this.#savepoints.pop()
     }
   }
 
-  /** Whether the body of a savepoint runs, and the caller is none of it but another branch. */
+  /** Whether a savepoint that has a body is open, and the caller is no part of that but another branch. */
   isOutsideSavepoint(): boolean {
     const innermost = this.#savepoints.at(-1)
     if (innermost === undefined) return false

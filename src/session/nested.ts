@@ -35,20 +35,22 @@ async function setSavepoints(core: SessionCore, enlistments: readonly Enlistment
  * Runs the body of a savepoint: released when it resolves, rolled back to when it rejects, and the error is thrown on. The body
  * holds the session, so a second block beside it waits for its end, and neither can undo the other.
  */
-export async function runNested<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
-  const savepoint = await openNested(core)
-  let result: T
-  try {
-    result = await core.gate.withinSavepoint(body)
-    if (savepoint.state !== 'closed') await commitTo(core, savepoint)
-  } catch (error) {
-    if (savepoint.state !== 'closed') {
-      await rollbackTo(core, savepoint).catch((failure: unknown) => attachSuppressed(error, failure))
-      failIfOthersLost(core, savepoint)
+export function runNested<T>(core: SessionCore, body: () => Promise<T> | T): Promise<T> {
+  return core.gate.withSavepoint(async (runBody) => {
+    const savepoint = await openNested(core)
+    if (core.unit.hasWork) savepoint.changedFromOutside = 'a change'
+    try {
+      const result = await runBody(body)
+      if (savepoint.state !== 'closed') await commitTo(core, savepoint)
+      return result
+    } catch (error) {
+      if (savepoint.state !== 'closed') {
+        await rollbackTo(core, savepoint).catch((failure: unknown) => attachSuppressed(error, failure))
+        failIfOthersLost(core, savepoint)
+      }
+      throw error
     }
-    throw error
-  }
-  return result
+  })
 }
 
 /**
@@ -59,7 +61,7 @@ function failIfOthersLost(core: SessionCore, { changedFromOutside }: SessionTran
   const { transaction } = core
   if (changedFromOutside === undefined || transaction?.isActive !== true) return
   transaction.failure = new ConcurrentUseError(
-    `${changedFromOutside} was called by another branch while the body of a savepoint ran on the same session, and the rollback of ` +
+    `${changedFromOutside} was made by another branch while the body of a savepoint ran on the same session, and the rollback of ` +
       'that savepoint has undone it. Change instances of a shared session only between savepoints, or inside one of its own.',
     { calls: ['beginNested()', changedFromOutside] },
   )

@@ -148,7 +148,7 @@ onEvery({}, (db) => {
     })
     const error = await block.catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(PendingRollbackError)
-    expect((error as Error).message).toMatch(/add was called by another branch while the body of a savepoint ran/)
+    expect((error as Error).message).toMatch(/add\(\) was made by another branch while the body of a savepoint ran/)
     expect([connectionsOut(engine), await accounts(engine)]).toEqual([0, []])
   })
 
