@@ -18,8 +18,10 @@ import { warningsDuring } from '../support-unit/warnings.ts'
 import {
   Address,
   addressBook,
+  Desk,
   Dingaling,
   Group,
+  Lamp,
   members,
   Node,
   Order,
@@ -521,5 +523,25 @@ onEvery({}, (db) => {
     await session.flush()
     expect((await session.query(OwnLeash).all()).map(({ id }) => id)).toEqual([next.id])
     await session.commit()
+  })
+
+  it('CASC-027 a former one-to-one target that nobody has loaded loses its key, without a flush of the new one before', async () => {
+    const { Sessions, statements } = await openRelated(db)
+    const [desk, former] = [new Desk(), new Lamp()]
+    desk.lamp = former
+    await Sessions.begin(async (session) => session.add(desk))
+    await using session = Sessions()
+    const unloaded = await session.getOne(Desk, desk.id)
+    const next = new Lamp()
+    unloaded.lamp = next
+    await statements.during(() => session.flush())
+    statements.expectExactly('select', 'insert into lamps', 'update lamps')
+    expect((await session.getOne(Lamp, former.id)).deskId).toBeNull()
+    session.expire(unloaded, ['lamp'])
+    expect(await unloaded.lamp).toBe(next)
+    session.expire(unloaded, ['lamp'])
+    unloaded.lamp = null
+    await session.commit()
+    expect((await session.query(Lamp).all()).map(({ deskId }) => deskId)).toEqual([null, null])
   })
 })
