@@ -26,8 +26,8 @@ export interface StateOwner {
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
   /** The instance of a row that the session holds. */
   findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined
-  /** An instance was put into a relation that cascades save-update. */
-  addByCascade(state: InstanceState): void
+  /** An instance was put into a relation that cascades save-update. A child that was marked for DELETE lives on with its new parent. */
+  addByCascade(state: InstanceState, link: RelationLink): void
   /** Throws where an instance that is about to be put into such a relation could not be added. */
   refuseToAdd(state: InstanceState): void
   /** An instance lost a parent without which it must not be: out at once where it is pending. */

@@ -204,7 +204,7 @@ function isKindOf(link: RelationLink, value: object): boolean {
 
 /** What is put into a relation of an instance that is in a session joins the session, where the relation cascades that. */
 function cascadeAdd(state: InstanceState, link: RelationLink, item: object): void {
-  if (cascadesAdd(state, link)) state.owner?.addByCascade(stateOf(item))
+  if (cascadesAdd(state, link)) state.owner?.addByCascade(stateOf(item), link)
 }
 
 /** Before anything is changed: neither side of a relation may hold what the session refuses. */

@@ -113,9 +113,9 @@ export class UnitOfWork implements StateOwner {
     for (const state of graph) if (state.owner !== this) this.attach(state)
   }
 
-  addByCascade(state: InstanceState): void {
-    if (state.owner === this) this.doomed.delete(state)
-    else this.addGraph(state)
+  addByCascade(state: InstanceState, link: RelationLink): void {
+    if (state.owner !== this) this.addGraph(state)
+    else if (link.holder === 'target') this.doomed.delete(state)
   }
 
   refuseToAdd(state: InstanceState): void {

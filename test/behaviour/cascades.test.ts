@@ -377,6 +377,26 @@ onEvery({}, (db) => {
     await session.close()
   })
 
+  it('a child that is marked for DELETE lives on when it is given to a parent; a parent that is pointed at stays marked', async () => {
+    const { Sessions } = await openRelated(db)
+    const id = await storedUser(Sessions, 'ed')
+    await using session = Sessions()
+    const user = await session.getOne(User, id)
+    const [child, other] = [new Order(), new Order()]
+    session.addAll([child, other])
+    await session.flush()
+    session.delete(child)
+    user.orders.add(child)
+    await session.flush()
+    expect([state(child).persistent, child.userId]).toEqual([true, id])
+    session.delete(user)
+    other.user = user
+    expect([...session.deleted]).toEqual([user])
+    other.user = null
+    await session.commit()
+    expect([await session.query(User).count(), await session.query(Order).count(), child.userId]).toEqual([0, 2, null])
+  })
+
   it('CASC-019 a target that is owned is deleted when the reference is set to null; assigning the same one twice keeps it', async () => {
     const { Sessions } = await openRelated(db, robots)
     await using session = Sessions()
