@@ -371,6 +371,27 @@ onEvery({}, (db) => {
     expect(await session.get(Tag, 'a')).toBe(fresh)
   })
 
+  it('TXN-025 the same where the row was inserted in a released savepoint, got its key there, or the instance was put back', async () => {
+    const { Sessions } = await openPeople(db)
+    await using session = Sessions()
+    const renamed = new Tag({ code: 'old' })
+    session.add(renamed)
+    await session.commit()
+    const [inSavepoint, putBack] = [new Tag({ code: 'a' }), new Tag({ code: 'b' })]
+    const reloaded = await session.beginNested(async () => {
+      session.addAll([inSavepoint, putBack])
+      renamed.code = 'new'
+      await session.flush()
+      for (const tag of [inSavepoint, putBack, renamed]) session.expunge(tag)
+      session.add(putBack)
+      return [await session.getOne(Tag, 'a'), await session.getOne(Tag, 'new')]
+    })
+    await session.rollback()
+    expect([...reloaded, putBack].map((tag) => session.has(tag))).toEqual([false, false, false])
+    expect(session.identityMap.size).toBe(0)
+    expect((await session.query(Tag).all()).map(({ code }) => code)).toEqual(['old'])
+  })
+
   it('TXN-026 with expireOnCommit every instance is read again after a commit, without it nothing is', async () => {
     const { Sessions, statements } = await openPeople(db)
     for (const expireOnCommit of [true, false]) {

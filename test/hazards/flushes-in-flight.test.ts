@@ -229,6 +229,29 @@ onEvery({}, (db) => {
     expect(await namesIn(Sessions)).toEqual(['ed'])
   })
 
+  it('an instance that a branch adds at whatever moment of the end of a block is stored or refused', async () => {
+    const { Sessions } = await openFaultyPeople(db)
+    const accepted: string[] = []
+    let refused = 0
+    for (let moment = 0; moment < 60; moment++) {
+      const name = `at ${moment}`
+      await Sessions.begin((session) => {
+        session.add(new Person({ name: `before ${moment}` }))
+        const branch = async () => {
+          for (let turn = 0; turn < moment; turn++) await Promise.resolve()
+          session.add(new Person({ name }))
+          accepted.push(name)
+        }
+        branch().catch(() => refused++)
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const stored = await namesIn(Sessions)
+    expect(stored.filter((name) => name.startsWith('at '))).toEqual(accepted)
+    expect(accepted.length).toBeGreaterThan(0)
+    if (db.name === 'sqlite') expect(refused).toBeGreaterThan(0)
+  })
+
   it('a change that is made while a rollback is in flight is discarded, with a warning', async () => {
     const { faults, session, ed } = await open()
     ed.name = 'first'
