@@ -8,15 +8,7 @@ import {
   type UnitOfWork,
 } from '../state/index.ts'
 import { loadFollowers } from './changed-keys.ts'
-
-/** Loads the members of a relation that a cascade has to know, of several instances together, without a flush. */
-export type LoadMembers = (
-  states: readonly InstanceState[],
-  link: RelationLink,
-) => Promise<readonly (readonly object[])[]>
-
-/** Reads what is stored for a relation of one instance, without a flush. */
-export type LoadStored = (state: InstanceState, link: RelationLink) => Promise<readonly object[]>
+import type { LoadMembers, LoadStored } from './load-members.ts'
 
 /**
  * Follows what the work reaches before it is written: deletes reach the children that their relations own, orphans are deleted, and

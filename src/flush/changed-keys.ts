@@ -1,6 +1,6 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, knownRelated, stateOf, type UnitOfWork } from '../state/index.ts'
-import type { LoadMembers } from './cascade.ts'
+import type { LoadMembers } from './load-members.ts'
 
 /** Whether a relation's children hold a value of the instance that the program has changed. */
 export function givesNewKey(state: InstanceState, link: RelationLink): boolean {

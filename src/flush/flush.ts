@@ -1,5 +1,6 @@
 import type { UnitOfWork } from '../state/index.ts'
-import { cascadeWork, type LoadMembers, type LoadStored } from './cascade.ts'
+import { cascadeWork } from './cascade.ts'
+import type { LoadMembers, LoadStored } from './load-members.ts'
 import { planFlush } from './plan.ts'
 import { RowHooks, type RowListeners } from './row-hooks.ts'
 import { type ConnectionFor, runPlan } from './run.ts'

@@ -1,5 +1,5 @@
-export type { LoadMembers } from './cascade.ts'
 export { describePlan } from './describe.ts'
 export { type FlushHost, flushUnit, previewFlush } from './flush.ts'
+export type { LoadMembers } from './load-members.ts'
 export type { RowListeners } from './row-hooks.ts'
 export type { ConnectionFor } from './run.ts'
