@@ -246,7 +246,7 @@ function serverProblem(parts: UrlParts): string | undefined {
 }
 
 function urlError(shown: string, problem: string): UrlError {
-  return new UrlError(`The database URL '${shown}' ${problem}. ${forms()}`)
+  return new UrlError(`The database URL '${shown}' ${problem}${problem.endsWith('?') ? '' : '.'} ${forms()}`)
 }
 
 function didYouMean(given: string, known: readonly string[]): string {

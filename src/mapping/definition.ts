@@ -56,7 +56,7 @@ function readRelation(
 
 function readColumn(place: string, { value }: PropertyDescriptor): ColumnSpec {
   if (isColumn(value)) return value[SPEC]
-  const hint = typeof value === 'function' ? '; are parentheses missing, as in text()?' : ''
+  const hint = typeof value === 'function' ? '; it may lack its parentheses, as in text()' : ''
   throw new MappingError(
     `${place}: expected a column such as text(), or a getter that returns a relation, got ${found(value)}${hint}.`,
   )

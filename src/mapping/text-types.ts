@@ -20,20 +20,20 @@ export function varcharType(length: number): ColumnType {
 }
 
 /**
- * Half a surrogate pair has no form in UTF-8: on its way to the database it would turn into another character, without a
+ * What is text but wrong is not quoted: it may be a password. Half a surrogate pair has no form in UTF-8: on its way to the database it would turn into another character, without a
  * word. That is refused here.
  */
 function textProblem(value: unknown): string | undefined {
   if (typeof value !== 'string') return `expected a string, got ${found(value)}`
   if ((value as string & { isWellFormed(): boolean }).isWellFormed()) return undefined
-  return `expected well-formed text, got half of a surrogate pair in ${found(value)}`
+  return 'expected well-formed text, got half of a surrogate pair'
 }
 
 function lengthProblem(value: string, length: number): string | undefined {
   if (value.length <= length) return undefined
   let characters = 0
   for (const _ of value) characters += 1
-  return characters <= length ? undefined : `expected at most ${length} characters, got ${characters}: ${found(value)}`
+  return characters <= length ? undefined : `expected at most ${length} characters, got ${characters}`
 }
 
 const UUID_FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

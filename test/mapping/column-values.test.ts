@@ -109,10 +109,10 @@ const bad: readonly [string, ColumnType, readonly [value: unknown, problem: stri
     typeOf(text()),
     [
       [5, 'expected a string, got 5 (number)'],
-      ['a\ud83d', "expected well-formed text, got half of a surrogate pair in 'a\ud83d' (string)"],
+      ['a\ud83d', 'expected well-formed text, got half of a surrogate pair'],
     ],
   ],
-  ['varchar', typeOf(varchar(3)), [['abcd', "expected at most 3 characters, got 4: 'abcd' (string)"]]],
+  ['varchar', typeOf(varchar(3)), [['abcd', 'expected at most 3 characters, got 4']]],
   ['boolean', typeOf(boolean()), [[1, 'expected true or false, got 1 (number)']]],
   [
     'timestamp',
@@ -163,7 +163,7 @@ const bad: readonly [string, ColumnType, readonly [value: unknown, problem: stri
       ['1,2', "toDatabase refused '1,2' (string): a Point is needed"],
       [
         new Point(12345, 67890),
-        "toDatabase made a wrong value of an instance of Point: expected at most 9 characters, got 11: '12345,67890' (string)",
+        'toDatabase made a wrong value of an instance of Point: expected at most 9 characters, got 11',
       ],
     ],
   ],
@@ -180,7 +180,7 @@ describe('values of columns', () => {
 
   it('text of any length is told shortly', () => {
     const problem = typeOf(varchar(3)).problem('x'.repeat(5000))
-    expect(problem).toBe(`expected at most 3 characters, got 5000: '${'x'.repeat(57)}...' (string)`)
+    expect(problem).toBe('expected at most 3 characters, got 5000')
   })
 
   it('a very long decimal is judged in time that grows with its length only', () => {

@@ -231,7 +231,7 @@ describe('definitions', () => {
   })
 
   it('says that parentheses are missing', () => {
-    expect(defining({ id, name: text })).toThrow('are parentheses missing, as in text()?')
+    expect(defining({ id, name: text })).toThrow('it may lack its parentheses, as in text()')
   })
 
   it.each([null, undefined, 'x', [id]])('%j is no definition', (definition) => {
