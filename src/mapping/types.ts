@@ -202,16 +202,22 @@ type LoadedFurther<Target, Path extends string> = Target extends null
     ? Target
     : Loaded<Target, Path>
 
-type LoadedProperty<Property, Path extends string> = Property extends
-  | LoadedCollection<infer Item>
-  | UnloadedCollection<infer Item>
-  ? LoadedCollection<LoadedFurther<Item, Path>>
-  : Property extends Unloaded<unknown>
-    ? never
-    : LoadedFurther<Property, Path>
+type LoadedProperty<Property, Path extends string> =
+  Property extends LoadedCollection<infer Item>
+    ? [Path] extends [never]
+      ? Property
+      : LoadedCollection<Loaded<Item, Path>>
+    : Property extends UnloadedCollection<unknown>
+      ? never
+      : Property extends Unloaded<unknown>
+        ? never
+        : LoadedFurther<Property, Path>
 
 /**
  * An instance with the named relations loaded: those properties are plain values, read without `await`.
+ *
+ * TypeScript 5.9 takes such a collection in `map`, `forEach` and spreads, and in `for … of` by its `values()`; from 6.0 on it is
+ * iterated as it is.
  *
  * @example
  * function total(order: Loaded<Order, 'lines.product'>) { … order.lines[0]?.product.price … }

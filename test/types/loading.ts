@@ -41,7 +41,7 @@ export async function loaded(): Promise<unknown> {
   const labels = users.flatMap((user) =>
     user.addresses.flatMap((address) => address.user?.groups.map((group) => group.label)),
   )
-  for (const user of users) for (const group of user.groups) group.label.trim()
+  for (const user of users) for (const group of user.groups.values()) group.label.trim()
   const first = await session.query(User).where('id', '=', 1).with('groups').orderBy('name').first()
   const count: number | undefined = first?.groups.length
   const asUser: User | undefined = users[0]
