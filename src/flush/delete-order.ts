@@ -15,8 +15,29 @@ export function deleteRounds(group: readonly EntityModel[], deletes: readonly Pe
   const [only] = group
   if (rows.length === 0) return []
   if (group.length === 1 && only !== undefined && (rows.length === 1 || !isSelfReferring(only)))
-    return [deleteStep(only, rows)]
-  return rowRounds(rows)
+    return [...releaseThemselves(rows), deleteStep(only, rows)]
+  return [...releaseThemselves(rows), ...rowRounds(rows)]
+}
+
+/** Rows that refer to themselves let go first: not every database deletes them otherwise. */
+function releaseThemselves(rows: readonly PendingDelete[]): PlanStep[] {
+  return rows.flatMap((row) => {
+    const { model } = row.state
+    if (!isSelfReferring(model)) return []
+    const values = row.state.committedValues()
+    const own = nameOf(model.table, row.storedKey)
+    const columns = foreignKeysOf(row.state)
+      .filter(
+        (key) =>
+          nameOf(
+            key.table,
+            key.columns.map((column) => values[column.index]),
+          ) === own,
+      )
+      .flatMap((key) => key.columns)
+      .filter((column) => column.nullable && !column.primaryKey)
+    return columns.length === 0 ? [] : takeAway({ from: row, columns })
+  })
 }
 
 function rowRounds(rows: readonly PendingDelete[]): PlanStep[] {
@@ -84,7 +105,7 @@ function foreignKeysOf({
   return [...byRelation, ...alone.map((column) => ({ table: column.references?.table as string, columns: [column] }))]
 }
 
-function takeAway({ from, columns }: RowReference): PlanStep[] {
+function takeAway({ from, columns }: Pick<RowReference, 'from' | 'columns'>): PlanStep[] {
   const update: PendingUpdate = {
     state: from.state,
     changes: new Map(columns.map((column) => [column.index, null])),

@@ -82,7 +82,7 @@ class RelationKeys implements RelationKeyValues {
     if (slot === undefined || !wasSet(state, link)) return
     if (slot !== null && !this.#isWritten(stateOf(slot), state, link)) return
     for (const pair of link.pairs) {
-      this.#set(state, link, pair.source, slot === null ? null : keyOf(stateOf(slot), pair.target))
+      this.#set(state, link, pair.source, slot === null ? null : this.#keyOf(stateOf(slot), pair.target))
     }
   }
 
@@ -90,14 +90,20 @@ class RelationKeys implements RelationKeyValues {
     for (const item of addedRelated(parent, link)) {
       const child = stateOf(item)
       if (!this.#isWritten(child, parent, link)) continue
-      for (const pair of link.pairs) this.#set(child, link, pair.target, keyOf(parent, pair.source))
+      for (const pair of link.pairs) this.#set(child, link, pair.target, this.#keyOf(parent, pair.source))
     }
+  }
+
+  /** An instance that this flush deletes has no row to point at. */
+  #keyOf(state: InstanceState, column: ColumnModel): unknown {
+    return this.#unit.doomed.has(state) ? null : keyOf(state, column)
   }
 
   /** An instance that is in no session has no row to point at, or to point from: told, and left out. */
   #isWritten(other: InstanceState, state: InstanceState, link: RelationLink): boolean {
     if (other.owner === this.#unit) return true
     if (other.identity !== undefined && link.holder === 'source') return true
+    if (this.#unit.doomed.has(state)) return false
     warn(
       'HEDDLE_RELATED_NOT_IN_SESSION',
       `Flushing ${state.describe()}.${link.property}: ${other.describe()} is not in the session, so the relation to it is not ` +

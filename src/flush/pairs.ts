@@ -41,6 +41,11 @@ export function pairLinks(state: InstanceState): RelationLink[] {
   return linksOf(state.model).filter((link) => link.holder === 'pairs' && link.options.viewOnly !== true)
 }
 
+/** Whether there can be pairs of the instance: one that an earlier flush has deleted took them with it. */
+function hasPairs(state: InstanceState): boolean {
+  return state.identity !== undefined && !state.wasDeleted
+}
+
 class PairCollector {
   readonly #table: PairTable
   readonly #inserts = new Map<InstanceState, Map<InstanceState, PairRow>>()
@@ -58,7 +63,7 @@ class PairCollector {
       if (other.owner === unit && !unit.doomed.has(other)) this.#note(this.#inserts, state, link, other)
     }
     for (const item of collection.removed) {
-      if (stateOf(item).identity !== undefined) this.#note(this.#deletes, state, link, stateOf(item))
+      if (hasPairs(stateOf(item))) this.#note(this.#deletes, state, link, stateOf(item))
     }
   }
 
@@ -68,7 +73,7 @@ class PairCollector {
     if (collection === undefined) return
     for (const item of [...collection.knownItems, ...collection.removed]) {
       const other = stateOf(item)
-      if (!collection.added.has(item) && other.identity !== undefined) this.#note(this.#deletes, state, link, other)
+      if (!collection.added.has(item) && hasPairs(other)) this.#note(this.#deletes, state, link, other)
     }
   }
 

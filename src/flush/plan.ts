@@ -58,6 +58,7 @@ function groupInserts(
   if (group.length === 1 && only !== undefined && !isSelfReferring(only))
     return insertSteps(only, inserts.get(only) ?? [])
   const rows = group.flatMap((model) => inserts.get(model) ?? [])
+  for (const row of rows) late.withholdItself(row)
   const byState = new Map(rows.map((row) => [row.state, row]))
   const dependencies = (row: PendingInsert) => deferredStates(row).flatMap((state) => byState.get(state) ?? [])
   const { levels, broken } = rowLevels(rows, dependencies, canWait)
@@ -97,6 +98,16 @@ class LateUpdates {
       if (!(value instanceof DeferredKey) || placed.has(value.state)) return
       this.#add(row.state, index, value)
       row.values[index] = null
+    })
+  }
+
+  /** A row that refers to itself: at once where its key is known, later where the database makes it. */
+  withholdItself({ state, values }: PendingInsert): void {
+    values.forEach((value, index) => {
+      if (!(value instanceof DeferredKey) || value.state !== state) return
+      const own = values[value.column.index]
+      if (own === undefined || own instanceof DeferredKey) this.#add(state, index, value)
+      values[index] = own === undefined || own instanceof DeferredKey ? null : own
     })
   }
 

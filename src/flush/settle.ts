@@ -1,5 +1,5 @@
-import { linksOf } from '../mapping/index.ts'
-import { type InstanceState, identityOf, isExpression, keyValuesOf, type UnitOfWork } from '../state/index.ts'
+import { type ColumnModel, linksOf } from '../mapping/index.ts'
+import { type InstanceState, identityOf, isExpression, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
@@ -57,6 +57,7 @@ export function settleSuccess(unit: UnitOfWork, { work, relations }: Flight, pla
     step.kind === 'update' ? step.updates.filter(({ isParking }) => isParking !== true) : [],
   )
   settleUpdates(unit, new Set([...work.updates, ...planned]))
+  for (const { state } of work.inserts) forgetDeletedTargets(state)
   for (const flight of relations) landRelations(flight)
   for (const { state } of relations) noteLateChanges(unit, state)
 }
@@ -88,21 +89,36 @@ function settleValue(state: InstanceState, index: number, value: unknown): void 
   else state.values[index] = stored
 }
 
-/** A foreign key that was set by hand points elsewhere now: the relation follows it. */
+/** A foreign key that was set by hand, or taken away, points elsewhere now: the relation follows it. */
 function forgetMovedTargets(state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
   const { related } = state
   if (related === undefined) return
   for (const link of linksOf(state.model)) {
-    if (link.holder !== 'source' || related[link.index] === undefined || state.relatedOriginals?.has(link.index))
-      continue
-    const moved = link.pairs.some(({ source, target }) => {
-      if (!changes.has(source.index)) return false
-      const value = state.values[source.index]
-      const held = (related[link.index] as Record<string, unknown> | null)?.[target.property] ?? null
-      return value !== held
-    })
+    const target = related[link.index]
+    if (link.holder !== 'source' || target === undefined || state.relatedOriginals?.has(link.index)) continue
+    const moved = link.pairs.some(
+      (pair) => changes.has(pair.source.index) && state.values[pair.source.index] !== heldValue(target, pair.target),
+    )
     if (moved) related[link.index] = undefined
   }
+}
+
+/** A new row does not point at what was deleted before it came in. */
+function forgetDeletedTargets(state: InstanceState): void {
+  const { related } = state
+  if (related === undefined) return
+  for (const link of linksOf(state.model)) {
+    const target = related[link.index]
+    const isGone = link.holder === 'source' && target != null && stateOf(target).wasDeleted
+    if (isGone && state.relatedOriginals?.has(link.index) !== true) related[link.index] = undefined
+  }
+}
+
+/** What a foreign key that points at the instance holds, whether that is expired or not. */
+function heldValue(target: unknown, column: ColumnModel): unknown {
+  if (target === null) return null
+  const { values, storedKey, model } = stateOf(target)
+  return values[column.index] ?? storedKey?.[model.key.indexOf(column)] ?? null
 }
 
 /** The new instance has the row of the replaced one, with the columns that did not differ. */

@@ -296,4 +296,39 @@ onEvery({}, (db) => {
     statements.expectExactly('select', 'select', 'select', 'select', ...Array.from({ length: 4 }, () => 'delete'))
     expect(await session.query(Branch).count()).toBe(0)
   })
+
+  it('a new child of a parent that is deleted in the same flush comes in without it, and a row may refer to itself', async () => {
+    const { Sessions } = await openFlushes(db)
+    await using session = Sessions()
+    const user = new User({ name: 'ed' })
+    session.add(user)
+    await session.flush()
+    const address = new Address({ email: 'a', user })
+    session.add(address)
+    session.delete(user)
+    const node = new Node({ name: 'own' })
+    node.parent = node
+    session.add(node)
+    await session.flush()
+    expect([address.userId, address.user]).toEqual([null, null])
+    expect([node.parentId, node.parent]).toEqual([node.id, node])
+    session.delete(node)
+    await session.commit()
+    expect([await session.query(User).count(), await session.query(Node).count()]).toEqual([0, 0])
+  })
+
+  it('pairs that went with one side are not looked for when the other side is deleted later', async () => {
+    const { Sessions } = await openFlushes(db)
+    await using session = Sessions()
+    const [label, stored] = [new Label({ name: 'x' }), new Album({ title: 'two' })]
+    const album = new Album({ title: 'one', labels: [label] })
+    session.addAll([album, stored])
+    await session.flush()
+    stored.labels.add(label)
+    for (const gone of [album, stored, label]) {
+      session.delete(gone)
+      await session.flush()
+    }
+    expect(await session.query(Label).count()).toBe(0)
+  })
 })
