@@ -74,13 +74,18 @@ function needsReading(state: InstanceState, { pairs }: RelationLink): boolean {
  */
 export async function readExpired(source: RelatedSource, states: readonly InstanceState[]): Promise<void> {
   const byModel = Map.groupBy(
-    states.filter((state) => state.owner === source.unit && state.status === 'persistent' && state.hasAbsentValues),
+    states.filter((state) => state.owner === source.unit && state.status === 'persistent' && lacksColumns(state)),
     (state) => state.model,
   )
   for (const [model, lacking] of byModel) {
     const keys = lacking.map((state) => state.storedKey as readonly unknown[])
     await readByKeys({ ...source, populateExisting: false }, model, keys)
   }
+}
+
+/** Deferred columns are not missed: they are read when they are asked for. */
+function lacksColumns({ model, values }: InstanceState): boolean {
+  return model.loaded.some((column) => values[column.index] === undefined)
 }
 
 /** Reads rows by their keys into the session's instances. */
