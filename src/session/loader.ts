@@ -1,6 +1,6 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { Connection } from '../engine/index.ts'
-import { InvalidRequestError, SessionClosedError } from '../errors.ts'
+import { InvalidRequestError, ObjectDeletedError, SessionClosedError } from '../errors.ts'
 import {
   type EntitySelect,
   hasRelationsToLoad,
@@ -93,7 +93,7 @@ export class SessionLoader implements QueryTarget {
     if (state?.expired === true) this.#core.unit.loseRow(state)
   }
 
-  /** Reads columns of an instance again, inside an operation. @throws InvalidRequestError when its row is gone */
+  /** Reads columns of an instance again, inside an operation. @throws ObjectDeletedError when its row is gone */
   async refresh(state: InstanceState, columns: readonly ColumnModel[], lock: LockOptions | undefined): Promise<void> {
     const { unit } = this.#core
     await this.#core.autoflushNow('refresh()')
@@ -111,7 +111,7 @@ export class SessionLoader implements QueryTarget {
     }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
     unit.dirty.delete(state)
-    throw new InvalidRequestError(
+    throw new ObjectDeletedError(
       `Could not refresh ${state.describe()}: its row is gone; somebody has deleted it. Expunge the instance.`,
     )
   }

@@ -28,8 +28,16 @@ interface Form {
   value(value: unknown): unknown
 }
 
-const objectForm: Form = { method: 'toObject', own: toObject, value: (value) => value }
+const objectForm: Form = { method: 'toObject', own: toObject, value: copied }
 const jsonForm: Form = { method: 'toJSON', own: toJson, value: jsonValue }
+
+/** A copy that shares nothing with the instance; values of a program's own classes (`custom()`) are taken as unchangeable. */
+function copied(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  const isPlain = prototype === Object.prototype || prototype === null || Array.isArray(value)
+  return isPlain || value instanceof Date || value instanceof Uint8Array ? structuredClone(value) : value
+}
 
 function jsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()

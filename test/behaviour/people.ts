@@ -1,12 +1,15 @@
 import {
   boolean,
+  bytes,
   createAll,
   type Engine,
   entity,
   integer,
+  json,
   type SessionOptions,
   sessionmaker,
   text,
+  timestamp,
   varchar,
 } from '../../src/index.ts'
 import { openEngine, recordStatements } from '../support/engines.ts'
@@ -37,6 +40,14 @@ export class Seat extends entity('seats', {
 
 /** An entity with a unique column, to make statements fail. */
 export class Account extends entity('accounts', { id: integer().primaryKey(), email: varchar(100).unique() }) {}
+
+/** An entity whose values are objects. */
+export class Note extends entity('notes', {
+  id: integer().primaryKey(),
+  made: timestamp(),
+  body: json<{ words: string[] }>(),
+  scan: bytes(),
+}) {}
 
 const everything = [Person, Tag, Seat, Account]
 

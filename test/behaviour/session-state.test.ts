@@ -15,7 +15,7 @@ import {
 } from '../../src/index.ts'
 import { onEvery } from '../support/index.ts'
 import { warningsDuring } from '../support-unit/warnings.ts'
-import { Account, connectionsOut, openPeople, Person, Seat, Tag } from './people.ts'
+import { Account, connectionsOut, Note, openPeople, Person, Seat, Tag } from './people.ts'
 
 onEvery({}, (db) => {
   it('SES-001 a new session has no transaction and no connection; one begins with the first statement and again after each end', async () => {
@@ -536,6 +536,15 @@ onEvery({}, (db) => {
     expect(Object.getOwnPropertySymbols(ed)).toEqual([])
     expect(Object.keys(ed)).toEqual(['greeting'])
     expect(structuredClone(ed.toObject())).toEqual(ed.toObject())
+  })
+
+  it('toObject() is a copy: changing it changes nothing of the instance', () => {
+    const note = new Note({ made: new Date(0), body: { words: ['a'] }, scan: new Uint8Array([1, 2]) })
+    const copy = note.toObject() as { made: Date; body: { words: string[] }; scan: Uint8Array }
+    copy.made.setFullYear(1999)
+    copy.body.words.push('b')
+    copy.scan[0] = 9
+    expect(note.toObject()).toEqual({ made: new Date(0), body: { words: ['a'] }, scan: new Uint8Array([1, 2]) })
   })
 
   it("a maker's sessions are made alike, and configure() changes later ones", async () => {
