@@ -141,7 +141,7 @@ describe('the table of types', () => {
     }
     const [sqlite, postgres, mysql] = [types('sqlite'), types('postgres'), types('mysql')]
     const expected = Object.keys(columns).map((name, i) => [`\`${name}\``, sqlite[i], postgres[i], mysql[i]])
-    const told = rowsOf(section(pageOf('guide/14-databases.md'), 'Types'))
+    const told = rowsOf(section(pageOf('guide/16-databases.md'), 'Types'))
     expect(told.map(([name, , ...stored]) => [name, ...stored])).toEqual(expected)
   })
 })
