@@ -139,19 +139,6 @@ onEvery({}, (db) => {
     expect(connectionsOut(engine)).toBe(0)
   })
 
-  it('TXN-033 a commit that succeeded stays one when giving the connection back fails', async () => {
-    const { engine, faults, Sessions } = await openFaultyPeople(db)
-    const off = engine.on('checkin', () => {
-      throw new Error('the return fails')
-    })
-    faults.clear()
-    await Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
-    off()
-    expect(faults.calls.filter((call) => call === 'rollback')).toEqual([])
-    expect(connectionsOut(engine)).toBe(0)
-    expect(await namesIn(Sessions)).toEqual(['ed'])
-  })
-
   it('TXN-033 an error after the commit is thrown by the block, and nothing is rolled back', async () => {
     const { engine, faults, Sessions } = await openFaultyPeople(db)
     const failure = new Error('of the listener')
@@ -193,17 +180,6 @@ onEvery({}, (db) => {
     expect(await namesIn(Sessions)).toEqual(['before', 'between'])
   })
 
-  it('a COMMIT whose answer is lost is told as unknown, is not repeated, and leaves no connection behind', async () => {
-    const { engine, faults, Sessions } = await openFaultyPeople(db)
-    faults.plan(/^commit$/, 'lose answer')
-    const block = Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
-    const error = await thrownBy(() => block)
-    expect(error).toBeInstanceOf(CommitUnknownError)
-    expect(faults.calls.filter((call) => call === 'commit')).toHaveLength(1)
-    expect(connectionsOut(engine)).toBe(0)
-    expect(await namesIn(Sessions)).toEqual(['ed'])
-  })
-
   it('a COMMIT that the database refuses stores nothing, and puts every record back', async () => {
     const { engine, faults, Sessions } = await openFaultyPeople(db)
     await using session = Sessions()
@@ -216,6 +192,52 @@ onEvery({}, (db) => {
     expect([state(ed).transient, connectionsOut(engine)]).toEqual([true, 0])
     session.add(ed)
     await session.commit()
+    expect(await namesIn(Sessions)).toEqual(['ed'])
+  })
+
+  it('an end that comes while a statement hangs waits for it, then rolls back', async () => {
+    const { engine, faults, Sessions } = await openFaultyPeople(db)
+    await using session = Sessions()
+    await session.query(Person).all()
+    const ed = new Person({ name: 'ed' })
+    session.addAll([ed, new Account({ email: 'e@x.org' })])
+    faults.plan(/^insert/, 'hang')
+    const flushing = session.flush()
+    const outcome = Promise.allSettled([flushing])
+    await faults.untilHanging()
+    const ending = session.rollback()
+    faults.letGo()
+    await ending
+    expect((await outcome)[0]?.status).toBe('rejected')
+    expect(faults.calls.filter((call) => call.startsWith('insert'))).toHaveLength(1)
+    expect([session.inTransaction(), connectionsOut(engine), state(ed).transient]).toEqual([false, 0, true])
+    expect(await namesIn(Sessions)).toEqual([])
+  })
+})
+
+// A database in memory goes with its connection.
+onEvery({ needs: ['outlivesConnection'] }, (db) => {
+  it('TXN-033 a commit that succeeded stays one when giving the connection back fails', async () => {
+    const { engine, faults, Sessions } = await openFaultyPeople(db)
+    const off = engine.on('checkin', () => {
+      throw new Error('the return fails')
+    })
+    faults.clear()
+    await Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
+    off()
+    expect(faults.calls.filter((call) => call === 'rollback')).toEqual([])
+    expect(connectionsOut(engine)).toBe(0)
+    expect(await namesIn(Sessions)).toEqual(['ed'])
+  })
+
+  it('a COMMIT whose answer is lost is told as unknown, is not repeated, and leaves no connection behind', async () => {
+    const { engine, faults, Sessions } = await openFaultyPeople(db)
+    faults.plan(/^commit$/, 'lose answer')
+    const block = Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
+    const error = await thrownBy(() => block)
+    expect(error).toBeInstanceOf(CommitUnknownError)
+    expect(faults.calls.filter((call) => call === 'commit')).toHaveLength(1)
+    expect(connectionsOut(engine)).toBe(0)
     expect(await namesIn(Sessions)).toEqual(['ed'])
   })
 
@@ -249,25 +271,6 @@ onEvery({}, (db) => {
     expect(error).toBe(failure)
     expect(error.suppressed?.map(({ cause }) => cause)).toEqual([injected])
     expect([invalidated.length, connectionsOut(engine)]).toEqual([1, 0])
-    expect(await namesIn(Sessions)).toEqual([])
-  })
-
-  it('an end that comes while a statement hangs waits for it, then rolls back', async () => {
-    const { engine, faults, Sessions } = await openFaultyPeople(db)
-    await using session = Sessions()
-    await session.query(Person).all()
-    const ed = new Person({ name: 'ed' })
-    session.addAll([ed, new Account({ email: 'e@x.org' })])
-    faults.plan(/^insert/, 'hang')
-    const flushing = session.flush()
-    const outcome = Promise.allSettled([flushing])
-    await faults.untilHanging()
-    const ending = session.rollback()
-    faults.letGo()
-    await ending
-    expect((await outcome)[0]?.status).toBe('rejected')
-    expect(faults.calls.filter((call) => call.startsWith('insert'))).toHaveLength(1)
-    expect([session.inTransaction(), connectionsOut(engine), state(ed).transient]).toEqual([false, 0, true])
     expect(await namesIn(Sessions)).toEqual([])
   })
 

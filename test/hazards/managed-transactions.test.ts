@@ -210,6 +210,32 @@ onEvery({}, (db) => {
     expect(await accounts(engine)).toEqual(outcome === 'kept' ? [1, 2, 3] : [1, 3])
   })
 
+  it('a query inside the loop over a stream of the same session does not wait for ever', async () => {
+    const { Sessions } = await openPeople(db)
+    await Sessions.begin((session) => session.addAll([1, 2, 3, 4].map((n) => new Person({ name: `p${n}` }))))
+    const seen = await Sessions.begin(async (session) => {
+      const names: string[] = []
+      for await (const person of session.query(Person).orderBy('id').stream({ batch: 2 })) {
+        names.push(`${person.name} of ${await session.query(Person).count()}`)
+      }
+      return names
+    })
+    expect(seen).toEqual(['p1 of 4', 'p2 of 4', 'p3 of 4', 'p4 of 4'])
+  })
+
+  it('autoflush sees what was changed on loaded instances', async () => {
+    const { Sessions } = await openPeople(db)
+    await Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
+    await Sessions.begin(async (session) => {
+      const ed = await session.query(Person).one()
+      ed.name = 'jack'
+      expect(await session.query(Person).where('name', '=', 'jack').one()).toBe(ed)
+    })
+  })
+})
+
+// A database in memory goes with its connection.
+onEvery({ needs: ['outlivesConnection'] }, (db) => {
   it('F: when the only connection of the pool is cut during a transaction, the next transaction works', async () => {
     const { engine, faults, Sessions } = await openFaultyPeople(
       db,
@@ -228,19 +254,6 @@ onEvery({}, (db) => {
     expect(await namesIn(Sessions)).toEqual(['next'])
   })
 
-  it('a query inside the loop over a stream of the same session does not wait for ever', async () => {
-    const { Sessions } = await openPeople(db)
-    await Sessions.begin((session) => session.addAll([1, 2, 3, 4].map((n) => new Person({ name: `p${n}` }))))
-    const seen = await Sessions.begin(async (session) => {
-      const names: string[] = []
-      for await (const person of session.query(Person).orderBy('id').stream({ batch: 2 })) {
-        names.push(`${person.name} of ${await session.query(Person).count()}`)
-      }
-      return names
-    })
-    expect(seen).toEqual(['p1 of 4', 'p2 of 4', 'p3 of 4', 'p4 of 4'])
-  })
-
   it('a listener of checkout that throws leaks no connection', async () => {
     const { engine, Sessions } = await openPeople(db)
     const off = engine.on('checkout', () => {
@@ -250,16 +263,6 @@ onEvery({}, (db) => {
     off()
     expect(connectionsOut(engine)).toBe(0)
     expect(await namesIn(Sessions)).toEqual([])
-  })
-
-  it('autoflush sees what was changed on loaded instances', async () => {
-    const { Sessions } = await openPeople(db)
-    await Sessions.begin((session) => session.add(new Person({ name: 'ed' })))
-    await Sessions.begin(async (session) => {
-      const ed = await session.query(Person).one()
-      ed.name = 'jack'
-      expect(await session.query(Person).where('name', '=', 'jack').one()).toBe(ed)
-    })
   })
 })
 

@@ -4,6 +4,7 @@ import type { FoundDatabases } from './found.ts'
 
 /** What a test can need of a database; see {@link abilities}. */
 export type Need =
+  | 'outlivesConnection'
   | 'connections'
   | 'writers'
   | 'server'
@@ -38,6 +39,7 @@ export interface OnEveryOptions {
 
 /**
  * What each database can do, as the tests expect it; written down apart from the code under test.
+ * - `outlivesConnection`: what is stored is still there when a connection is lost
  * - `connections`: several connections to one database at a time
  * - `writers`: several transactions that write at a time
  * - `server`: connections go over a network and can be killed from outside
@@ -45,10 +47,25 @@ export interface OnEveryOptions {
  * - `serializable`: conflicting serializable transactions fail instead of waiting
  */
 const abilities: Readonly<Record<DatabaseName, readonly Need[]>> = {
-  sqlite: ['connections', 'insertReturning', 'updateReturning', 'deleteReturning', 'transactionalDdl'],
-  'better-sqlite3': ['connections', 'insertReturning', 'updateReturning', 'deleteReturning', 'transactionalDdl'],
+  sqlite: [
+    'outlivesConnection',
+    'connections',
+    'insertReturning',
+    'updateReturning',
+    'deleteReturning',
+    'transactionalDdl',
+  ],
+  'better-sqlite3': [
+    'outlivesConnection',
+    'connections',
+    'insertReturning',
+    'updateReturning',
+    'deleteReturning',
+    'transactionalDdl',
+  ],
   'sqlite-memory': ['insertReturning', 'updateReturning', 'deleteReturning', 'transactionalDdl'],
   pglite: [
+    'outlivesConnection',
     'rowLocks',
     'skipLocked',
     'lockOf',
@@ -59,6 +76,7 @@ const abilities: Readonly<Record<DatabaseName, readonly Need[]>> = {
     'transactionalDdl',
   ],
   postgres: [
+    'outlivesConnection',
     'connections',
     'writers',
     'server',
@@ -73,6 +91,7 @@ const abilities: Readonly<Record<DatabaseName, readonly Need[]>> = {
     'serializable',
   ],
   mariadb: [
+    'outlivesConnection',
     'connections',
     'writers',
     'server',
@@ -82,7 +101,7 @@ const abilities: Readonly<Record<DatabaseName, readonly Need[]>> = {
     'insertReturning',
     'deleteReturning',
   ],
-  mysql: ['connections', 'writers', 'server', 'rowLocks', 'skipLocked', 'lockOf', 'schemas'],
+  mysql: ['outlivesConnection', 'connections', 'writers', 'server', 'rowLocks', 'skipLocked', 'lockOf', 'schemas'],
 }
 
 const every: readonly DatabaseName[] = ['sqlite', 'better-sqlite3', 'sqlite-memory', 'postgres', 'mysql', 'pglite']
