@@ -15,6 +15,7 @@ export async function runBlock<T>(
   afterEnd: (how: string) => void = () => {},
 ): Promise<T> {
   core.refuseEndedBlock('begin()')
+  core.external?.refuseCommit('begin() with a function')
   if (core.transaction !== undefined) {
     throw new InvalidRequestError(
       'begin(): a transaction has already begun on this session; use beginNested() inside it.',

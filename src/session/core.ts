@@ -26,6 +26,18 @@ export interface Block {
   ended: boolean
 }
 
+/** Somebody else who ends the transactions of a session; see `joinExternal`. */
+export interface ExternalEnds {
+  readonly name: string
+  /** Whether the current transaction has written anything. */
+  readonly changed: boolean
+  markChanged(): void
+  /** A transaction begins. @throws what the coordinator throws; the transaction then does not begin */
+  announce(root: SessionTransaction): void
+  /** @throws InvalidRequestError unless it is the coordinator who commits */
+  refuseCommit(call: string): void
+}
+
 /** Loads relations inside an operation. */
 export interface RelatedLoader {
   /** The instance, null, or the members; for every instance of the same result that still lacks them. Autoflushes. */
@@ -65,6 +77,7 @@ export class SessionCore implements UnitListener {
   /** The innermost transaction; undefined between transactions. */
   transaction: SessionTransaction | undefined = undefined
   block: Block | undefined = undefined
+  external: ExternalEnds | undefined = undefined
   autoflush: boolean
   flushing = false
   #listed: WeakRef<Closable> | undefined
@@ -115,6 +128,7 @@ export class SessionCore implements UnitListener {
 
   beginTransaction(origin: TransactionOrigin, parent?: SessionTransaction): SessionTransaction {
     const transaction = new SessionTransaction(origin, parent, this.ends)
+    if (parent === undefined) this.external?.announce(transaction)
     this.transaction = transaction
     this.unit.snapshot = transaction.snapshot
     // Changed while the end of the last one, or the savepoint, was on its way: it belongs to this one.
@@ -287,7 +301,8 @@ export class SessionCore implements UnitListener {
     if (refusal !== undefined) throw refusal
     const transaction = this.ensureTransaction(what)
     if (transaction.state === 'deactive') transaction.changedAfterFailure = true
-    if (transaction.isCommitting && this.block !== undefined) throw tooLateForBlock(what)
+    if (transaction.isCommitting && this.block !== undefined) throw tooLate(what, 'of this block', 'inside the block')
+    if (transaction.isCommitting && this.external !== undefined) throw tooLate(what, 'of this session', 'before')
     if (this.gate.isOutsideSavepoint()) transaction.changedFromOutside ??= `${what}()`
   }
 
@@ -314,9 +329,8 @@ export class SessionCore implements UnitListener {
 
 const settled: Promise<void> = Promise.resolve()
 
-function tooLateForBlock(what: string): InvalidRequestError {
+function tooLate(what: string, whose: string, when: string): InvalidRequestError {
   return new InvalidRequestError(
-    `${what}: the transaction of this block is being committed, and this change would not be part of it. Await everything ` +
-      'inside the block.',
+    `${what}: the transaction ${whose} is being committed, and this change would not be part of it. Await everything ${when}.`,
   )
 }

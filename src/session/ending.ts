@@ -10,6 +10,7 @@ const FLUSHES_IN_A_COMMIT = 100
 
 /** Flushes until clean, and commits the whole stack. Runs inside an operation. */
 export async function commitAll(core: SessionCore): Promise<void> {
+  core.external?.refuseCommit('commit()')
   const innermost = core.ensureTransaction('commit()')
   if (innermost.state !== 'prepared') {
     innermost.requireActive('commit()')
@@ -44,7 +45,9 @@ async function commitConnections(core: SessionCore, root: SessionTransaction): P
   core.gate.checkInterrupted('commit()')
   root.isCommitting = true
   try {
-    for (const enlistment of root.enlistments.values()) await enlistment.commit()
+    // Who coordinates it has nothing to commit where nothing was written.
+    const onlyRead = core.external?.changed === false
+    for (const enlistment of root.enlistments.values()) await (onlyRead ? enlistment.close() : enlistment.commit())
   } catch (error) {
     root.isCommitting = false
     await deactivateAfter(core, error)

@@ -17,6 +17,14 @@ export type {
   SessionTransactionEvent,
   SoftRollbackEvent,
 } from './events.ts'
+export {
+  type ExternalOptions,
+  joinExternal,
+  markChanged,
+  shouldRetry,
+  type TransactionCoordinator,
+  type TransactionParticipant,
+} from './external.ts'
 export type { Concurrency } from './gate.ts'
 export { closeAllSessions } from './live.ts'
 export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'

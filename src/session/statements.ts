@@ -43,20 +43,18 @@ function isSelect(query: Executable, statement: Statement): boolean {
 
 /** What `session.db` runs on: every statement is an operation of the session. */
 export function runnerOf(core: SessionCore, bind: Bind): StatementRunner {
-  const prepare = async (what: string): Promise<Connection> => {
+  const prepare = async (what: string, statement: Statement): Promise<Connection> => {
     await core.autoflushNow(what)
-    return core.connectionOf(bind, what)
+    const connection = await core.connectionOf(bind, what)
+    if (!/^\s*select\b(?![\s\S]*\binto\b)/i.test(statement.sql)) core.transaction?.snapshot.noteWrite()
+    return connection
   }
   return {
     run: (statement: Statement): Promise<Outcome> =>
-      core.gate.run('db query', async () => {
-        const connection = await prepare('db query')
-        if (!/^\s*select\b/i.test(statement.sql)) core.transaction?.snapshot.noteWrite()
-        return connection.run(statement)
-      }),
+      core.gate.run('db query', async () => (await prepare('db query', statement)).run(statement)),
     async *stream(statement: Statement, batchSize: number) {
       const batches = await core.gate.run('db stream', async () =>
-        (await prepare('db stream')).streamBatches(statement, batchSize),
+        (await prepare('db stream', statement)).streamBatches(statement, batchSize),
       )
       try {
         for (;;) {
