@@ -139,7 +139,10 @@ onEvery({}, (db) => {
     await session.commit()
     await connection.close()
   })
+})
 
+// A database in memory goes with its connection.
+onEvery({ needs: ['outlivesConnection'] }, (db) => {
   it('TXN-043 invalidate() closes the session and has the pool discard its connection; the next use gets a valid one', async () => {
     const engine = openEngine(db)
     await createAll(engine, [Person, Account])
