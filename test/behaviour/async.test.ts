@@ -67,7 +67,12 @@ onEvery({}, (db) => {
         if (moment === 'before anything') return abortAndWait()
         Session.add(new Person({ name: moment }))
         await Session.flush()
-        if (moment === 'in a savepoint') return Session.beginNested(abortAndWait)
+        if (moment === 'in a savepoint') {
+          return Session.beginNested(async () => {
+            controller.abort(reason)
+            await Session.query(Person).all()
+          })
+        }
         if (moment === 'beside a query')
           Session.query(Person)
             .all()
