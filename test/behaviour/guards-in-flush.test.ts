@@ -227,6 +227,27 @@ onEvery({}, (db) => {
     await session.commit()
   })
 
+  it('GUARD-004 what is refused with PendingRollbackError leaves no flush behind: after rollback() the session works', async () => {
+    const Sessions = await openTeams(db)
+    await using session = Sessions()
+    session.add(new Team({ id: 1, name: 'reds' }))
+    session.add(new Team({ id: 1, name: 'reds again' }))
+    await expect(session.flush()).rejects.toThrow()
+    const refused = [
+      () => session.flush(),
+      () => session.execute(sql`insert into guard_teams (id, name) values (${2}, ${'blues'})`),
+      () => session.execute(sql`update guard_teams set name = ${'greens'}`),
+      () => session.commit(),
+    ]
+    for (const call of refused) await expect(call()).rejects.toThrow(PendingRollbackError)
+    await session.rollback()
+    session.add(new Team({ id: 1, name: 'whites' }))
+    await session.flush()
+    await session.execute(sql`insert into guard_teams (id, name) values (${2}, ${'blues'})`)
+    await session.commit()
+    expect((await session.query(Team).orderBy('id').all()).map(({ name }) => name)).toEqual(['whites', 'blues'])
+  })
+
   it('a query and a statement between the statements run in the same transaction', async () => {
     const Sessions = await openTeams(db)
     await using session = Sessions()
