@@ -1,12 +1,23 @@
 import type { BeginOptions, DriverConnection, Outcome, Statement } from '../drivers/index.ts'
 import { ConcurrentUseError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
-import { attachSuppressed, defineLifecycle, Lane } from '../support/index.ts'
+import { checkXid } from '../sql/index.ts'
+import { attachSuppressed, defineLifecycle, Lane, warn } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
 import { Transaction, type TransactionControl } from './transaction.ts'
 import { type Level, type TransactionLine, TransactionStack } from './transaction-stack.ts'
+import {
+  beginTwoPhase,
+  commitPrepared,
+  prepareTwoPhase,
+  recoverTwoPhase,
+  requireTwoPhase,
+  rollbackPrepared,
+  rollbackUnprepared,
+  xidFor,
+} from './two-phase.ts'
 import { Wire, type WireOwner } from './wire.ts'
 import { WireStream } from './wire-stream.ts'
 
@@ -61,6 +72,10 @@ export class Circuit {
 
   get inTransaction(): boolean {
     return this.#stack.root !== undefined
+  }
+
+  get isTwoPhase(): boolean {
+    return this.#stack.root?.xid !== undefined
   }
 
   get isNested(): boolean {
@@ -141,6 +156,53 @@ export class Circuit {
     })
   }
 
+  beginTwoPhase(given: string | undefined, options: TransactionOptions): Promise<Transaction> {
+    return this.#lane.run('beginTwoPhase', async () => {
+      const attempt = 'begin a two-phase transaction'
+      this.#checkOpen(attempt)
+      const xid = xidFor(this.#wire.dialect, given, attempt)
+      return new Transaction(await this.#stack.begin(this.#beginOptions(options), false, xid), this.#control)
+    })
+  }
+
+  prepare(): Promise<void> {
+    return this.#lane.run('prepare', () => {
+      this.#checkOpen('prepare')
+      return this.#stack.prepare()
+    })
+  }
+
+  /** Gives a prepared transaction out of hand, and its connection up, as some servers let nobody else finish it before. */
+  leavePrepared(reason: unknown): Promise<string | undefined> {
+    return this.#lane.run('leavePrepared', async () => {
+      const xid = this.#stack.leavePrepared()
+      if (xid !== undefined) this.#wire.discard(reason)
+      return xid
+    })
+  }
+
+  /** The names of the prepared transactions that the server knows. */
+  recoverTwoPhase(): Promise<readonly string[]> {
+    return this.#lane.run('recoverTwoPhase', async () =>
+      recoverTwoPhase(await this.#usableWire('look for prepared transactions')),
+    )
+  }
+
+  /** Finishes a prepared transaction that is nobody's. */
+  finishPrepared(how: 'commitPrepared' | 'rollbackPrepared', xid: string): Promise<void> {
+    return this.#lane.run(how, async () => {
+      this.#checkOpen(`${how}()`)
+      if (this.inTransaction) {
+        throw new InvalidRequestError(
+          `Cannot ${how}() on the connection of '${this.#face.label}': it is in a transaction. End that first`,
+        )
+      }
+      const wire = await this.#connectedWire()
+      checkXid(xid, requireTwoPhase(wire.dialect, `${how}()`))
+      await (how === 'commitPrepared' ? commitPrepared(wire, xid) : rollbackPrepared(wire, xid))
+    })
+  }
+
   savepoint(scoped: boolean): Promise<Transaction> {
     return this.#lane.run('beginNested', async () => {
       this.#checkOpen('set a savepoint')
@@ -195,10 +257,12 @@ export class Circuit {
       if (this.isClosed) return
       this.#life.enter('close')
       for (const stream of this.#streams) await stream.end()
+      const wasPrepared = this.#stack.isPrepared
       try {
         await this.#stack.rollback()
-      } catch {
-        // The wire has discarded the driver connection, with this failure as the reason that the pool's listeners get.
+      } catch (error) {
+        // Else the wire has discarded the driver connection, with this failure as the reason that the pool's listeners get.
+        if (wasPrepared) this.#warnOfPrepared(error)
       } finally {
         await this.#wire.release()
       }
@@ -230,11 +294,24 @@ export class Circuit {
       get status() {
         return circuit.#wire.status
       },
-      begin: async (options) => (await this.#connectedWire()).begin(options),
+      begin: async (options, xid) => {
+        const wire = await this.#connectedWire()
+        return xid === undefined ? wire.begin(options) : beginTwoPhase(wire, options, xid)
+      },
       commit: () => this.#wire.commit(),
-      rollback: () => this.#wire.rollback(),
+      rollback: (xid) => (xid === undefined ? this.#wire.rollback() : rollbackUnprepared(this.#wire, xid)),
+      prepare: (xid) => prepareTwoPhase(this.#wire, xid),
+      // Prepared, it has outlived a connection that is gone.
+      commitPrepared: async (xid) => commitPrepared(await this.#connectedWire(), xid),
+      rollbackPrepared: async (xid) => rollbackPrepared(await this.#connectedWire(), xid),
       savepoint: (event, name) => this.#wire.savepoint(event, name),
     }
+  }
+
+  /** A server that did not roll it back keeps it, with its locks, until somebody does. */
+  #warnOfPrepared(error: unknown): void {
+    this.#wire.discard(error)
+    warn('HEDDLE_LEFT_PREPARED', `The connection of '${this.#face.label}' was closed: ${(error as Error).message}`)
   }
 
   async #runCarefully(statement: Statement): Promise<Outcome> {

@@ -227,6 +227,61 @@ export class Connection implements ListenedConnection, AsyncDisposable {
     return this.#circuit.rollback()
   }
 
+  /**
+   * Begins a two-phase transaction: after `prepare()` the database has promised that it can be committed, and keeps it also when
+   * the connection or the server is lost. For work in several databases that is to be stored in all or in none.
+   *
+   * @param xid its name, unique on the server; a new one by default
+   * @throws InvalidRequestError when there is a transaction already, and where the database has no two-phase commit (SQLite)
+   * @example
+   * await orders.beginTwoPhase()
+   * await stock.beginTwoPhase()
+   * // … statements on both …
+   * await orders.prepare()
+   * await stock.prepare()
+   * await orders.commit()
+   * await stock.commit()
+   */
+  async beginTwoPhase(xid?: string, options: TransactionOptions = {}): Promise<Transaction> {
+    checkTransactionOptions(options, 'beginTwoPhase()')
+    return this.#circuit.beginTwoPhase(xid, options)
+  }
+
+  /**
+   * The first half of a two-phase commit. Only `commit()` or `rollback()` may follow; `close()` rolls back.
+   *
+   * @throws InvalidRequestError in a transaction that `beginTwoPhase()` did not begin
+   * @throws the database's error when it refuses; the transaction is then only to be rolled back
+   */
+  prepare(): Promise<void> {
+    return this.#circuit.prepare()
+  }
+
+  /** The names of prepared transactions that wait to be finished: of this database (PostgreSQL), or of the server (MySQL, MariaDB). */
+  recoverTwoPhase(): Promise<readonly string[]> {
+    return this.#circuit.recoverTwoPhase()
+  }
+
+  /** Commits a prepared transaction that no connection holds any more. @throws InvalidRequestError inside a transaction */
+  commitPrepared(xid: string): Promise<void> {
+    return this.#circuit.finishPrepared('commitPrepared', xid)
+  }
+
+  /** Rolls back a prepared transaction that no connection holds any more. @throws InvalidRequestError inside a transaction */
+  rollbackPrepared(xid: string): Promise<void> {
+    return this.#circuit.finishPrepared('rollbackPrepared', xid)
+  }
+
+  /** @internal Whether `prepare()` may be called, or has been. */
+  inTwoPhase(): boolean {
+    return this.#circuit.isTwoPhase
+  }
+
+  /** @internal Gives a prepared transaction out of hand without an end. Resolves to its name, undefined where there is none. */
+  leavePrepared(reason: unknown): Promise<string | undefined> {
+    return this.#circuit.leavePrepared(reason)
+  }
+
   // --------------------------------------------------------------------------------------------- custody
 
   /** Rolls back what was not committed and gives the connection back to the pool. Never rejects; a second call does nothing. */

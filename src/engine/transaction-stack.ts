@@ -1,36 +1,45 @@
 import type { BeginOptions, TransactionStatus } from '../drivers/index.ts'
-import { InvalidRequestError, PendingRollbackError } from '../errors.ts'
-import { defineLifecycle, type Machine } from '../support/index.ts'
+import { CommitUnknownError, InvalidRequestError, PendingRollbackError } from '../errors.ts'
+import { defineLifecycle } from '../support/index.ts'
 
 /** What a {@link TransactionStack} sends to the database; errors come back translated. */
 export interface TransactionLine {
   /** What the driver knows of the server's transaction; 'idle' when there is no connection. */
   readonly status: TransactionStatus
-  begin(options: BeginOptions): Promise<void>
+  /** `xid`: the name of a two-phase transaction. */
+  begin(options: BeginOptions, xid: string | undefined): Promise<void>
   commit(): Promise<'committed' | 'rolled back'>
   /** Sends nothing where the server has no transaction any more. */
-  rollback(): Promise<void>
+  rollback(xid: string | undefined): Promise<void>
+  prepare(xid: string): Promise<void>
+  commitPrepared(xid: string): Promise<void>
+  rollbackPrepared(xid: string): Promise<void>
   savepoint(step: 'savepoint' | 'releaseSavepoint' | 'rollbackSavepoint', name: string): Promise<void>
 }
 
 /**
  * `failed`: can only be rolled back, because its connection is gone, the server has ended it, or a step of it (COMMIT, RELEASE) failed.
+ * `prepared`: the first half of a two-phase commit is done; it survives the connection. `left prepared`: somebody else has to finish it.
  */
 const life = defineLifecycle({
   name: 'transaction',
   initial: 'active',
   moves: {
     fail: { from: ['active', 'failed'], to: 'failed' },
-    commit: { from: ['active'], to: 'committed' },
-    rollback: { from: ['active', 'failed'], to: 'rolled back' },
+    prepare: { from: ['active'], to: 'prepared' },
+    leave: { from: ['prepared'], to: 'left prepared' },
+    commit: { from: ['active', 'prepared'], to: 'committed' },
+    rollback: { from: ['active', 'failed', 'prepared'], to: 'rolled back' },
   },
 })
-type Life = Machine<'active' | 'failed' | 'committed' | 'rolled back', 'fail' | 'commit' | 'rollback'>
+type Life = ReturnType<typeof life.create>
 
 /** The record of one transaction or savepoint. */
 export interface Level {
   /** The savepoint's name; undefined for the transaction itself. */
   readonly name: string | undefined
+  /** The name of a two-phase transaction. */
+  readonly xid: string | undefined
   readonly life: Life
   /** Whether a callback runs inside it: it then ends with the callback and not before. */
   readonly scoped: boolean
@@ -77,20 +86,32 @@ export class TransactionStack {
     return levels.length === 0 || (levels[0]?.life.state === 'active' && this.top?.life.state === 'active')
   }
 
-  /** @throws PendingRollbackError while the transaction or its innermost savepoint has failed */
-  checkUsable(attempt: string): void {
-    if (!this.isUsable) throw this.#pendingRollback(attempt)
+  /** Whether the transaction is prepared, and only to be committed or rolled back. */
+  get isPrepared(): boolean {
+    return this.root?.life.state === 'prepared'
   }
 
-  async begin(options: BeginOptions, scoped: boolean): Promise<Level> {
+  /**
+   * @throws PendingRollbackError while the transaction or its innermost savepoint has failed
+   * @throws InvalidRequestError once it is prepared
+   */
+  checkUsable(attempt: string): void {
+    if (this.isUsable) return
+    if (!this.isPrepared) throw this.#pendingRollback(attempt)
+    throw new InvalidRequestError(
+      `Cannot ${attempt}: the transaction '${this.root?.xid}' on this connection is prepared; only commit() or rollback() may follow`,
+    )
+  }
+
+  async begin(options: BeginOptions, scoped: boolean, xid?: string): Promise<Level> {
     if (this.root) {
       throw new InvalidRequestError(
         'Cannot begin(): this connection is in a transaction already (the first statement begins one by itself). ' +
           'End it with commit() or rollback(), or use beginNested() for a savepoint',
       )
     }
-    await this.#line.begin(options)
-    return this.#push(undefined, scoped)
+    await this.#line.begin(options, xid)
+    return this.#push(undefined, scoped, xid)
   }
 
   async savepoint(scoped: boolean): Promise<Level> {
@@ -130,12 +151,12 @@ export class TransactionStack {
     await (releaseFailed ? rolledBack.catch(() => {}) : rolledBack)
   }
 
+  /** A two-phase transaction that is not prepared yet is prepared first. */
   async commit(): Promise<void> {
     const { root } = this
     if (!root) return
-    this.checkUsable('commit')
-    this.#checkNoScope()
-    if (this.#line.status === 'failed') throw this.#aborted(root)
+    if (root.xid !== undefined) return this.#commitInTwo(root, root.xid)
+    this.#checkMayEnd(root, 'commit')
     try {
       if ((await this.#line.commit()) === 'rolled back') throw this.#aborted(root)
     } catch (error) {
@@ -146,14 +167,46 @@ export class TransactionStack {
     this.#levels = []
   }
 
+  /** The first half of a two-phase commit. Savepoints are part of what is prepared. */
+  async prepare(): Promise<void> {
+    const { root } = this
+    if (root?.xid === undefined) {
+      throw new InvalidRequestError(
+        'Cannot prepare(): this connection is in no two-phase transaction. Begin one with beginTwoPhase()',
+      )
+    }
+    this.#checkMayEnd(root, 'prepare')
+    try {
+      await this.#line.prepare(root.xid)
+    } catch (error) {
+      this.#fail(root, error)
+      throw error
+    }
+    const [, ...savepoints] = this.#levels
+    for (const each of savepoints) each.life.enter('commit')
+    root.life.enter('prepare')
+    this.#levels = [root]
+  }
+
+  /** Gives a prepared transaction out of hand, for somebody else to finish. Returns its name; undefined when there is none. */
+  leavePrepared(): string | undefined {
+    const { root } = this
+    if (root === undefined || !this.isPrepared) return undefined
+    root.life.enter('leave')
+    this.#levels = []
+    return root.xid
+  }
+
   /** Ends the transaction with all of its savepoints, whatever state they are in. */
   async rollback(): Promise<void> {
     const { root } = this
     if (!root) return
+    const wasPrepared = this.isPrepared
     const ended = this.#levels
     this.#levels = []
     for (const each of ended) each.life.enter('rollback')
-    await this.#line.rollback()
+    if (wasPrepared && root.xid !== undefined) await this.#line.rollbackPrepared(root.xid)
+    else await this.#line.rollback(root.xid)
   }
 
   /** A statement failed: remembers the first one, and whether the server has ended the transaction with it. */
@@ -162,11 +215,30 @@ export class TransactionStack {
     if (!root || !top) return
     root.firstError ??= error
     top.firstError ??= error
-    if (endsTransaction) this.#fail(root, error)
+    if (endsTransaction && !this.isPrepared) this.#fail(root, error)
   }
 
-  #push(name: string | undefined, scoped: boolean): Level {
-    const level: Level = { name, scoped, life: life.create(), firstError: undefined }
+  /** One whose outcome is unknown must not be rolled back any more: it is left to whoever finds out. */
+  async #commitInTwo(root: Level, xid: string): Promise<void> {
+    if (!this.isPrepared) await this.prepare()
+    try {
+      await this.#line.commitPrepared(xid)
+    } catch (error) {
+      if (error instanceof CommitUnknownError) this.leavePrepared()
+      throw error
+    }
+    root.life.enter('commit')
+    this.#levels = []
+  }
+
+  #checkMayEnd(root: Level, attempt: string): void {
+    this.checkUsable(attempt)
+    this.#checkNoScope()
+    if (this.#line.status === 'failed') throw this.#aborted(root)
+  }
+
+  #push(name: string | undefined, scoped: boolean, xid?: string): Level {
+    const level: Level = { name, xid, scoped, life: life.create(), firstError: undefined }
     this.#levels = [...this.#levels, level]
     return level
   }

@@ -27,13 +27,19 @@ export class Transaction implements AsyncDisposable {
     return this.#level.name
   }
 
+  /** The name of a two-phase transaction; undefined for others. */
+  get xid(): string | undefined {
+    return this.#level.xid
+  }
+
   get isNested(): boolean {
     return this.#level.name !== undefined
   }
 
   /** Whether it can be committed: it has neither ended nor failed. */
   get isActive(): boolean {
-    return this.#level.life.state === 'active' && this.#control.holdsLevel(this.#level)
+    const { state } = this.#level.life
+    return (state === 'active' || state === 'prepared') && this.#control.holdsLevel(this.#level)
   }
 
   /** Whether it has ended; one that has failed has not, but waits for its rollback. */

@@ -71,8 +71,10 @@ export class Wire {
     }
   }
 
-  async begin(options: BeginOptions): Promise<void> {
-    await this.#send('BEGIN', () => this.driver.begin(options))
+  /** @param commands what begins the transaction where it is no ordinary one; a connection on which they fail is discarded */
+  async begin(options: BeginOptions, commands?: readonly string[]): Promise<void> {
+    if (commands === undefined) await this.#send('BEGIN', () => this.driver.begin(options))
+    else await this.#beginBy(commands)
     const { isolation, readOnly } = options
     const how = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
     tell(this.#events, 'begin', { connection: this.#owner.connection, ...how })
@@ -80,7 +82,7 @@ export class Wire {
 
   async commit(): Promise<'committed' | 'rolled back'> {
     const answer = await this.#sendCommit()
-    tell(this.#events, answer === 'committed' ? 'commit' : 'rollback', { connection: this.#owner.connection })
+    this.tellEnd(answer === 'committed' ? 'commit' : 'rollback')
     return answer
   }
 
@@ -94,12 +96,21 @@ export class Wire {
         throw error
       }
     }
-    tell(this.#events, 'rollback', { connection: this.#owner.connection })
+    this.tellEnd('rollback')
+  }
+
+  /** Tells that the transaction has ended. */
+  tellEnd(event: 'commit' | 'rollback'): void {
+    tell(this.#events, event, { connection: this.#owner.connection })
+  }
+
+  /** One of heddle's own commands, which listeners of `query` do not hear of. */
+  command(sql: string): Promise<Outcome> {
+    return this.#send(sql, () => this.driver.run({ sql, parameters: [] }))
   }
 
   async savepoint(event: 'savepoint' | 'releaseSavepoint' | 'rollbackSavepoint', name: string): Promise<void> {
-    const sql = `${SAVEPOINT_SQL[event]} ${name}`
-    await this.#send(sql, () => this.driver.run({ sql, parameters: [] }))
+    await this.command(`${SAVEPOINT_SQL[event]} ${name}`)
     tell(this.#events, event, { connection: this.#owner.connection, name })
   }
 
@@ -150,6 +161,16 @@ export class Wire {
     if (isLost) this.discard(outcome, invalidatePool)
     this.#owner.noteError(outcome, isLost || this.#transactionEndedBy(outcome))
     return outcome
+  }
+
+  /** What they have set is for the next transaction, so that after a failure there must be none. */
+  async #beginBy(commands: readonly string[]): Promise<void> {
+    try {
+      for (const sql of commands) await this.command(sql)
+    } catch (error) {
+      this.discard(error)
+      throw error
+    }
   }
 
   #runNow(statement: Statement): Outcome | undefined {

@@ -207,15 +207,15 @@ export class SessionCore implements UnitListener {
   }
 
   async #beginOn(bind: Bind): Promise<Enlistment> {
-    const { isolation, readOnly, joinTransactionMode, executionOptions } = this.options
+    const { isolation, readOnly, joinTransactionMode, executionOptions, twophase } = this.options
     const how = { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
-    if (!('connect' in bind)) return Enlistment.join(bind, joinTransactionMode, how)
+    if (!('connect' in bind)) return Enlistment.join(bind, joinTransactionMode, how, twophase)
     this.#connecting = new AbortController()
     const { signal } = this.#connecting
     try {
       const connection = await bind.connect({ label: this.label, signal, readOnly })
       if (executionOptions !== undefined) connection.withOptions(executionOptions)
-      return await Enlistment.begin(connection, { ...how, signal })
+      return await Enlistment.begin(connection, { ...how, signal }, twophase)
     } finally {
       this.#connecting = undefined
     }

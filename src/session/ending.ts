@@ -4,6 +4,7 @@ import { attachSuppressed, warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { deactivateAfter } from './failure.ts'
 import type { SessionTransaction } from './session-transaction.ts'
+import { commitEach } from './two-phase.ts'
 
 /** Flushes that one commit may need, because listeners add work after each. */
 const FLUSHES_IN_A_COMMIT = 100
@@ -27,32 +28,65 @@ export async function commitAll(core: SessionCore): Promise<void> {
   await settleCommitted(core, root)
 }
 
-async function flushUntilClean(core: SessionCore): Promise<void> {
+/** The first half of a two-phase commit. Runs inside an operation. */
+export async function prepareAll(core: SessionCore): Promise<void> {
+  core.external?.refuseCommit('prepare()')
+  const transaction = core.ensureTransaction('prepare()')
+  transaction.requireActive('prepare()')
+  if (transaction.nested) {
+    throw new InvalidRequestError('prepare(): a savepoint is open, and only the whole transaction can be prepared.')
+  }
+  await core.tell('beforeCommit', { session: core.session })
+  do await flushUntilClean(core, 'prepare()')
+  while (core.unit.hasWork)
+  await prepareConnections(core, transaction)
+}
+
+async function flushUntilClean(core: SessionCore, what = 'commit()'): Promise<void> {
   for (let flushes = 0; core.unit.hasWork; flushes++) {
     if (flushes === FLUSHES_IN_A_COMMIT) {
       const error = new FlushError(
-        `commit() has flushed ${FLUSHES_IN_A_COMMIT} times and there is still work: a listener of afterFlush or ` +
+        `${what} has flushed ${FLUSHES_IN_A_COMMIT} times and there is still work: a listener of afterFlush or ` +
           'afterFlushPostexec adds some after every flush.',
       )
       await deactivateAfter(core, error)
       throw error
     }
-    await core.flushNow('commit()')
+    await core.flushNow(what)
   }
 }
 
 async function commitConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
   core.gate.checkInterrupted('commit()')
   root.isCommitting = true
+  // Who coordinates it has nothing to commit where nothing was written.
+  const onlyRead = core.external?.changed === false
+  if (core.options.twophase && !onlyRead && root.state !== 'prepared') await prepareConnections(core, root)
+  const enlistments = [...root.enlistments.values()]
   try {
-    // Who coordinates it has nothing to commit where nothing was written.
-    const onlyRead = core.external?.changed === false
-    for (const enlistment of root.enlistments.values()) await (onlyRead ? enlistment.close() : enlistment.commit())
+    if (onlyRead) for (const enlistment of enlistments) await enlistment.close()
+    else await commitEach(enlistments)
   } catch (error) {
     root.isCommitting = false
     await deactivateAfter(core, error)
     throw error
   }
+}
+
+/** Every connection promises before any commits. Where one cannot, everything is rolled back. */
+async function prepareConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
+  root.isCommitting = true
+  try {
+    for (const enlistment of root.enlistments.values()) {
+      core.gate.checkInterrupted('prepare()')
+      await enlistment.prepare()
+    }
+  } catch (error) {
+    root.isCommitting = false
+    await rollbackAll(core).catch((failure: unknown) => attachSuppressed(error, failure))
+    throw error
+  }
+  root.move('prepare')
 }
 
 async function settleCommitted(core: SessionCore, root: SessionTransaction): Promise<void> {

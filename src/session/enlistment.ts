@@ -1,10 +1,13 @@
 import type { BeginOptions } from '../drivers/index.ts'
 import type { Connection, Transaction } from '../engine/index.ts'
+import { InvalidRequestError } from '../errors.ts'
 import { warn } from '../support/index.ts'
 import type { JoinTransactionMode } from './options.ts'
 
 /** How the outermost transaction of a session acts on one connection. */
 interface Ends {
+  /** The first half of a two-phase commit. */
+  prepare?(): Promise<void>
   commit(): Promise<void>
   rollback(): Promise<void>
   /** Without either: the end of a session that was closed. */
@@ -25,9 +28,9 @@ export class Enlistment {
   }
 
   /** Begins on a connection of the session's own; a failure gives the connection back at once. */
-  static async begin(connection: Connection, options: BeginOptions): Promise<Enlistment> {
+  static async begin(connection: Connection, options: BeginOptions, twophase: boolean): Promise<Enlistment> {
     try {
-      await connection.begin(options)
+      await beginOn(connection, options, twophase)
     } catch (error) {
       await connection.close()
       throw error
@@ -36,11 +39,17 @@ export class Enlistment {
   }
 
   /** Joins the transaction that the caller has, or begins one on the caller's connection. */
-  static async join(connection: Connection, mode: JoinTransactionMode, options: BeginOptions): Promise<Enlistment> {
+  static async join(
+    connection: Connection,
+    mode: JoinTransactionMode,
+    options: BeginOptions,
+    twophase: boolean,
+  ): Promise<Enlistment> {
     if (!connection.inTransaction()) {
-      await connection.begin(options)
+      await beginOn(connection, options, twophase)
       return new Enlistment(connection, false, fullControl(connection))
     }
+    if (twophase && !(mode === 'control_fully' && connection.inTwoPhase())) throw notToBePrepared(connection)
     return new Enlistment(connection, false, await joinedEnds(connection, mode))
   }
 
@@ -58,8 +67,18 @@ export class Enlistment {
     await this.#savepoints.pop()?.rollback()
   }
 
+  /** The first half of a two-phase commit, in a session with the option `twophase`. */
+  async prepare(): Promise<void> {
+    await this.#ends.prepare?.()
+  }
+
   commit(): Promise<void> {
     return this.#ends.commit()
+  }
+
+  /** Leaves what is prepared to be finished by hand. Resolves to its name; undefined where nothing is prepared. */
+  leavePrepared(reason: unknown): Promise<string | undefined> {
+    return this.connection.leavePrepared(reason)
   }
 
   async rollback(): Promise<void> {
@@ -78,8 +97,20 @@ export class Enlistment {
   }
 }
 
+async function beginOn(connection: Connection, options: BeginOptions, twophase: boolean): Promise<void> {
+  await (twophase ? connection.beginTwoPhase(undefined, options) : connection.begin(options))
+}
+
+function notToBePrepared({ label }: Connection): InvalidRequestError {
+  return new InvalidRequestError(
+    `A session with 'twophase' cannot join the transaction that is open on the connection of '${label}', as it could not prepare it. ` +
+      "Begin that with beginTwoPhase() and use joinTransactionMode: 'control_fully', or bind the session to the engine.",
+  )
+}
+
 function fullControl(connection: Connection): Ends {
   return {
+    ...(connection.inTwoPhase() && { prepare: () => connection.prepare() }),
     commit: () => connection.commit(),
     rollback: () => connection.rollback(),
     close: () => connection.rollback(),

@@ -15,7 +15,7 @@ export interface Deactivatable {
  */
 export async function deactivateAfter(core: Deactivatable, error: unknown): Promise<void> {
   const { transaction, session } = core
-  if (transaction === undefined || !transaction.isActive) return
+  if (transaction === undefined || !(transaction.isActive || transaction.state === 'prepared')) return
   transaction.failure = error
   transaction.move('deactivate')
   try {

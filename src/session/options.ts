@@ -31,7 +31,7 @@ export interface SessionOptions {
   readonly expireOnCommit?: boolean
   /** Begin a transaction at first use. With false every use needs `begin()` first. Default: true. */
   readonly autobegin?: boolean
-  /** Reserved for two-phase commit, which sessions do not have yet: true is refused. Default: false. */
+  /** Prepare every connection before committing any, where several databases take part; not on SQLite. Default: false. */
   readonly twophase?: boolean
   /** Default: `conditional_savepoint`. */
   readonly joinTransactionMode?: JoinTransactionMode
@@ -71,7 +71,7 @@ const rules = {
   autoflush: aBoolean,
   expireOnCommit: aBoolean,
   autobegin: aBoolean,
-  twophase: rule('false (sessions have no two-phase commit yet)', (value) => value === false),
+  twophase: aBoolean,
   joinTransactionMode: oneOf(...joinModes),
   closeResetsOnly: aBoolean,
   concurrency: oneOf('serialize', 'raise'),

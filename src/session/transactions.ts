@@ -2,7 +2,7 @@ import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError } from '../errors.ts'
 import { describePlan, previewFlush } from '../flush/index.ts'
 import { runBlock } from './block.ts'
-import { closeAll, commitAll, rollbackAll } from './ending.ts'
+import { closeAll, commitAll, prepareAll, rollbackAll } from './ending.ts'
 import { SessionInstances } from './instances.ts'
 import { openNested, runNested } from './nested.ts'
 import type { SessionTransaction } from './session-transaction.ts'
@@ -86,6 +86,24 @@ export abstract class SessionTransactions extends SessionInstances {
     if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('rollback()'))
     core.abortConnecting('rollback()')
     return core.gate.seize('rollback()', () => rollbackAll(core))
+  }
+
+  /**
+   * The first half of a two-phase commit: flushes, and has every connection's database promise that it can commit. `commit()` does it
+   * by itself; call it to know before other work is done. Only `commit()`, `rollback()` or `close()` may follow.
+   *
+   * @throws InvalidRequestError without the option `twophase`, and while a savepoint is open
+   * @throws the database's error when one refuses; everything has then been rolled back
+   */
+  prepare(): Promise<void> {
+    const { core } = this
+    if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('prepare()'))
+    if (!core.options.twophase) {
+      return Promise.reject(
+        new InvalidRequestError("prepare(): 'twophase' mode is not enabled; make the session with { twophase: true }."),
+      )
+    }
+    return core.gate.runAlone('prepare()', () => prepareAll(core))
   }
 
   /**

@@ -9,4 +9,5 @@ export { createStatements, dropStatements, type SchemaOptions, schemaSql } from 
 export type { MemberOrder, SelectByKey, SelectByKeys } from './select.ts'
 export { columnOf, isWide, type Row, type Runner, tableOf } from './statement-parts.ts'
 export { type Statements, statementsOf } from './statements.ts'
+export { checkXid, type TwoPhaseTexts, twoPhaseTexts } from './two-phase.ts'
 export type { Change } from './write-parts.ts'

