@@ -26,7 +26,7 @@ export function modelOf(entityClass: unknown): EntityModel {
   if (mapped === entityClass) return model
   throw new MappingError(
     `${classNameOf(entityClass)} is a class below the entity ${classNameOf(mapped)} and has no rows of its own: use ` +
-      `${classNameOf(mapped)}, or map it with class ${classNameOf(entityClass)} extends subclass(${classNameOf(mapped)}, …).`,
+      `${classNameOf(mapped)}. Instances of ${classNameOf(entityClass)} can be added; what is loaded is a ${classNameOf(mapped)}.`,
   )
 }
 
