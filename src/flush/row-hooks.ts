@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
-import type { EntityModel } from '../mapping/index.ts'
-import { type InstanceState, isExpression, type RowEventName, type UnitOfWork } from '../state/index.ts'
+import { type EntityModel, isSqlExpression } from '../mapping/index.ts'
+import type { InstanceState, RowEventName, UnitOfWork } from '../state/index.ts'
 import { insertSteps, updateSteps } from './shapes.ts'
 import type { DeleteStep, InsertStep, PlanStep, UpdateStep } from './steps.ts'
 import type { FlushWork, PendingUpdate } from './work.ts'
@@ -113,7 +113,7 @@ export class RowHooks {
   /** Puts the values of a row into its record, where the program has not set others meanwhile. */
   #show(state: InstanceState, values: Row['values']): void {
     for (const [index, value] of values) {
-      const isKept = value === undefined || isExpression(value) || state.originals?.has(index) === true
+      const isKept = value === undefined || isSqlExpression(value) || state.originals?.has(index) === true
       if (!isKept && state.values[index] !== value) this.#replace(state, index, value)
     }
   }

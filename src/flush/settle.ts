@@ -1,5 +1,5 @@
-import { type ColumnModel, linksOf } from '../mapping/index.ts'
-import { type InstanceState, identityOf, isExpression, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
+import { type ColumnModel, isSqlExpression, linksOf } from '../mapping/index.ts'
+import { type InstanceState, identityOf, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
@@ -84,7 +84,7 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
 
 /** Writes back what the statement stored, unless the program has changed the attribute meanwhile. */
 function settleValue(state: InstanceState, index: number, value: unknown): void {
-  const stored = isExpression(value) ? undefined : value
+  const stored = isSqlExpression(value) ? undefined : value
   if (state.originals?.has(index) === true) state.originals.set(index, stored)
   else state.values[index] = stored
 }

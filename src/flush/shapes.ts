@@ -1,5 +1,4 @@
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
-import { isExpression } from '../state/index.ts'
+import { type ColumnModel, type EntityModel, isSqlExpression } from '../mapping/index.ts'
 import type { DeleteStep, InsertStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
@@ -23,7 +22,7 @@ function insertShape(model: EntityModel, { values }: PendingInsert): string {
 }
 
 function letterOf(value: unknown): string {
-  return isExpression(value) ? 'x' : 'v'
+  return isSqlExpression(value) ? 'x' : 'v'
 }
 
 function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string) {

@@ -1,6 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
-import { isExpression } from '../state/index.ts'
+import { type ColumnModel, type EntityModel, isSqlExpression } from '../mapping/index.ts'
 import { DeferredKey } from './deferred-key.ts'
 import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
@@ -50,7 +49,8 @@ function storedValues(row: PendingUpdate | PendingDelete, columns: UniqueColumns
 function nameOf(values: readonly unknown[]): string | undefined {
   const parts: string[] = []
   for (const value of values) {
-    if (value === undefined || value === null || value instanceof DeferredKey || isExpression(value)) return undefined
+    if (value === undefined || value === null || value instanceof DeferredKey || isSqlExpression(value))
+      return undefined
     parts.push(typeof value === 'string' ? value.toLowerCase().trimEnd() : textOf(value))
   }
   return JSON.stringify(parts)

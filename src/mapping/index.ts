@@ -1,5 +1,5 @@
 export type { CascadeName } from './cascade.ts'
-export { Column, type ColumnFlag } from './column.ts'
+export { Column, type ColumnFlag, isSqlExpression } from './column.ts'
 export {
   bigint,
   boolean,

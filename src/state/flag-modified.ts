@@ -1,4 +1,5 @@
 import { ArgumentError } from '../errors.ts'
+import { isSqlExpression } from '../mapping/index.ts'
 import { nearest } from '../support/index.ts'
 import { stateOf } from './inspect.ts'
 
@@ -47,6 +48,6 @@ export interface TypedExpression<Value> {
  */
 export function asValue<Value>(expression: TypedExpression<Value>): Value {
   const given: unknown = expression
-  if (typeof given === 'object' && given !== null && 'toOperationNode' in given) return expression as unknown as Value
+  if (isSqlExpression(given)) return expression as unknown as Value
   throw new ArgumentError('asValue(…) takes an SQL expression such as sql<number>`visits + 1`.')
 }

@@ -23,7 +23,6 @@ export {
   emitInstanceEvent,
   InstanceState,
   type InstanceStatus,
-  isExpression,
   type Originals,
   type RelationChange,
   type StateOwner,

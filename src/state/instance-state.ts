@@ -1,5 +1,5 @@
 import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
-import { type ColumnModel, type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, isSqlExpression, linksOf, type RelationLink } from '../mapping/index.ts'
 import { emitNow, heard, type InstanceEventName, isHeardAnywhere } from './entity-events.ts'
 import type { IdentityKey } from './identity.ts'
 import { isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
@@ -264,13 +264,8 @@ function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {
 }
 
 function sameValue(column: ColumnModel, a: unknown, b: unknown): boolean {
-  if (a === null || b === null || isExpression(a) || isExpression(b)) return false
+  if (a === null || b === null || isSqlExpression(a) || isSqlExpression(b)) return false
   return column.type.equals(a, b)
-}
-
-/** Whether a value is an SQL expression, to be computed by the database. */
-export function isExpression(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'toOperationNode' in value
 }
 
 /**
@@ -280,7 +275,7 @@ export function isExpression(value: unknown): boolean {
  */
 export function checkValue(model: EntityModel, column: ColumnModel, value: unknown): void {
   if (column.readOnly) throw readOnly(model, column)
-  if (value === null || isExpression(value)) return
+  if (value === null || isSqlExpression(value)) return
   const problem = value === undefined ? 'undefined is no value; assign null to store NULL' : column.type.problem(value)
   if (problem !== undefined) throw new ArgumentError(`Setting ${model.name}.${column.property}: ${problem}.`)
 }

@@ -49,7 +49,7 @@ export class Note extends entity('notes', {
   scan: bytes(),
 }) {}
 
-const everything = [Person, Tag, Seat, Account]
+const everything = [Person, Tag, Seat, Account, Note]
 
 /** An engine with the tables of the entities above, a maker of sessions, and a recorder of statements. */
 export async function openPeople(db: TestDatabase, options: SessionOptions = {}) {

@@ -547,6 +547,18 @@ onEvery({}, (db) => {
     expect(note.toObject()).toEqual({ made: new Date(0), body: { words: ['a'] }, scan: new Uint8Array([1, 2]) })
   })
 
+  it('a JSON document is no expression, whatever its properties are called', async () => {
+    const { Sessions } = await openPeople(db)
+    const body = { words: ['a'], toOperationNode: 'a text' }
+    const note = new Note({ made: new Date(0), body, scan: new Uint8Array([1]) })
+    await using session = Sessions()
+    session.add(note)
+    await session.flush()
+    expect(note.body).toEqual(body)
+    await session.refresh(note)
+    expect(note.body).toEqual(body)
+  })
+
   it("a maker's sessions are made alike, and configure() changes later ones", async () => {
     const { engine } = await openPeople(db)
     const Sessions = sessionmaker({ bind: engine, info: { a: 1 } })
