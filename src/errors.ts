@@ -128,6 +128,10 @@ export class CommitUnknownError extends OperationalError {
 export class LockNotAvailableError extends OperationalError {
   static override readonly code: string = 'HEDDLE_LOCK_NOT_AVAILABLE'
 }
+/** An exclusive lock was lost while its work ran: its connection is gone. Somebody else may have begun the same work since. */
+export class LockLostError extends OperationalError {
+  static override readonly code: string = 'HEDDLE_LOCK_LOST'
+}
 /** The database chose this transaction as the victim of a deadlock. Safe to run again as a whole. */
 export class DeadlockError extends OperationalError {
   static override readonly code: string = 'HEDDLE_DEADLOCK'

@@ -73,6 +73,12 @@ export class EngineCore {
     }
   }
 
+  /** A connection beside the pool: it waits for nobody, counts for nothing there, and is closed when it is given back. */
+  acquireApart(request: LeaseRequest): Promise<Lease<DriverConnection>> {
+    const events = this.events as unknown as EventHub<PoolEvents<DriverConnection>>
+    return createPool(this.#keeper(), { kind: 'null' }, { events, resourceName: 'connection' }).acquire(request)
+  }
+
   /** Closes the pool and begins a new, empty one. */
   async dispose(close: boolean): Promise<void> {
     const pool = this.#pool

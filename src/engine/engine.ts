@@ -84,6 +84,13 @@ export class Engine implements AsyncDisposable {
     return new Connection(core, lease, label, merged)
   }
 
+  /** @internal A connection to the database itself beside the pool, which `close()` ends for real. */
+  async connectApart(label: string, signal: AbortSignal | undefined): Promise<Connection> {
+    const core = this.#parts.primary
+    const lease = await core.acquireApart({ label, signal })
+    return new Connection(core, lease, label, this.#optionsWith(undefined, false))
+  }
+
   /**
    * Runs `block` in a transaction: commits when it resolves, rolls back and rejects with the same error object when it rejects, and
    * gives the connection back before the returned promise settles. After the end nothing runs on the connection any more.

@@ -1,3 +1,4 @@
+export { type ExclusiveLock, type RunExclusiveOptions, runExclusive } from './run-exclusive.ts'
 export {
   type ScopedSession,
   type ScopedSessionOptions,

@@ -3,6 +3,7 @@ export { type CompiledSql, compileNode, compileQuery, isExpression, statementNam
 export { createDialect } from './create-dialect.ts'
 export { databaseError, isDisconnect } from './database-error.ts'
 export type { Capabilities, Codec, Dialect, LockOptions } from './dialect.ts'
+export { type ExclusiveLockTexts, exclusiveLockTexts, lockFileTexts } from './exclusive-lock.ts'
 export { existingTables } from './existing-tables.ts'
 export { lockClause } from './locks.ts'
 export { createStatements, dropStatements, type SchemaOptions, schemaSql } from './schema.ts'

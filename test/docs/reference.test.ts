@@ -53,6 +53,8 @@ describe('the page of options', () => {
     Beginning: (options) => checkTransactionOptions(options, 'begin()'),
     Session: (options) => checkSessionOptions('session', options),
     'Transactions of a scope': (options) => readTransactionOptions('transaction()', options),
+    'Exclusive jobs': (options) =>
+      heddle.runExclusive(heddle.sessionmaker({ bind: heddle.createEngine('sqlite://') }), 'job', () => 1, options),
     'Parallel work': (options) => heddle.workParallel(heddle.sessionmaker(), [], () => 1, options),
   }
 
