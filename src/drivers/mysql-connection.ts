@@ -11,6 +11,7 @@ import type {
 import { type MysqlClient, type MysqlField, type MysqlHeader, serverStatus } from './mysql-client.ts'
 import { MysqlStream } from './mysql-stream.ts'
 import { decodeRows } from './mysql-values.ts'
+import { ROLLBACK_PATIENCE, Silence } from './server-silence.ts'
 import { mayLeaveState } from './server-state.ts'
 
 /** What a connection is made with beside its client. */
@@ -21,6 +22,8 @@ export interface MysqlOptions {
   readonly setup: string
   /** Asks the server, over another connection, to stop what this one runs. */
   readonly killQuery: (threadId: number) => Promise<void>
+  /** Milliseconds of silence after which the connection is given up while an answer is awaited; 0 never. */
+  readonly socketTimeout: number
 }
 
 interface Answer {
@@ -61,6 +64,7 @@ export class MysqlConnection implements DriverConnection {
   #stream: MysqlStream | undefined
   #brokenBy: unknown
   #interrupt: ((error: unknown) => void) | undefined
+  readonly #silence: Silence
 
   constructor(client: MysqlClient, options: MysqlOptions) {
     this.server = options.server
@@ -68,6 +72,12 @@ export class MysqlConnection implements DriverConnection {
     this.#options = options
     client.on('error', (error) => this.#break(error))
     client.stream.on('close', () => this.#break(lostError()))
+    const isAsked = () => this.#interrupt !== undefined || this.#stream?.isWaiting === true
+    const giveUp = (error: Error) => {
+      this.#break(error)
+      client.stream.destroy()
+    }
+    this.#silence = new Silence({ socket: client.stream, limit: options.socketTimeout, isAsked, giveUp })
   }
 
   get brokenBy(): unknown {
@@ -123,7 +133,7 @@ export class MysqlConnection implements DriverConnection {
       this.#phase = 'idle'
       return
     }
-    await this.#control('ROLLBACK')
+    await this.#silence.within(ROLLBACK_PATIENCE, () => this.#control('ROLLBACK'))
   }
 
   /** The statement under way ends with an error; one that ends before it is reached is not harmed, nor is the next. */

@@ -39,6 +39,11 @@ export class MysqlStream {
     return this.#ended
   }
 
+  /** Whether rows are awaited, and not held back by its reader. */
+  get isWaiting(): boolean {
+    return this.#wake !== undefined && !this.#paused
+  }
+
   /** The next rows, as many as a batch has, fewer at the end, then undefined. */
   async take(): Promise<unknown[][] | undefined> {
     while (this.#rows.length < this.#batchSize && !this.#ended) await this.#more()

@@ -6,8 +6,9 @@
  * Every session: time zone UTC, utf8mb4, autocommit, and one strict `sql_mode`. A count of rows is of those matched.
  *
  * Query parameters of the URL: `sslmode`, `ssl`, `sslrootcert`, `sslcert`, `sslkey` (see `server-tls.ts`), `ssl-mode` (as
- * the mysql client has it), `connectTimeout` (milliseconds; 0 waits for ever), `charset` (utf8mb4 only). `connectArgs` are
- * options of mysql2's `createConnection`, and win.
+ * the mysql client has it), `connectTimeout` (milliseconds; 0 waits for ever), `socketTimeout` (milliseconds of silence after
+ * which a connection is given up while an answer is awaited; 0, the default, waits for ever), `charset` (utf8mb4 only).
+ * `connectArgs` are options of mysql2's `createConnection`, and win; `socketTimeout` may be among them.
  */
 import { ArgumentError, DriverMissingError } from '../errors.ts'
 import { abortable } from '../support/index.ts'
@@ -17,6 +18,7 @@ import { MysqlConnection } from './mysql-connection.ts'
 import { encodeMysqlParameters } from './mysql-parameters.ts'
 import { connectFailure } from './server-failure.ts'
 import { importPackage } from './server-package.ts'
+import { readSocketTimeout } from './server-silence.ts'
 import { readTls, type TlsWish, tlsParameters } from './server-tls.ts'
 
 /**
@@ -49,7 +51,7 @@ const ownOptions = {
   multipleStatements: false,
 }
 
-const ownParameters = [...tlsParameters, 'ssl-mode', 'connectTimeout', 'charset']
+const ownParameters = [...tlsParameters, 'ssl-mode', 'connectTimeout', 'socketTimeout', 'charset']
 const defaultConnectTimeout = 10_000
 const defaultMaxPrepared = 500
 
@@ -80,21 +82,24 @@ class MysqlDriver implements Driver {
   readonly #mysql: MysqlModule
   readonly #target: DriverTarget
   readonly #tls: TlsWish
+  readonly #socketTimeout: number
   readonly #encode: (values: readonly unknown[]) => unknown[]
 
   constructor(mysql: MysqlModule, target: DriverTarget, encode: (values: readonly unknown[]) => unknown[]) {
     this.#mysql = mysql
     this.#target = target
     this.#tls = readTls(withSslMode(target.query))
+    this.#socketTimeout = readSocketTimeout(target)
     this.#encode = encode
   }
 
   async connect(options: { readonly signal?: AbortSignal }): Promise<DriverConnection> {
     const client = await this.#connect(options.signal)
     try {
-      const server = await abortable(setUp(client), options.signal)
+      const server = await abortable(this.#setUp(client), options.signal)
       const killQuery = (threadId: number) => this.#kill(threadId)
-      return new MysqlConnection(client, { server, encode: this.#encode, setup, killQuery })
+      const socketTimeout = this.#socketTimeout
+      return new MysqlConnection(client, { server, encode: this.#encode, setup, killQuery, socketTimeout })
     } catch (error) {
       client.stream.destroy()
       options.signal?.throwIfAborted()
@@ -103,6 +108,17 @@ class MysqlDriver implements Driver {
   }
 
   async dispose(): Promise<void> {}
+
+  /** What follows the handshake, within the time that mysql2 gives to that. */
+  async #setUp(client: MysqlClient): Promise<ServerInfo> {
+    const { connectArgs, query } = this.#target
+    const patience = Number(connectArgs['connectTimeout'] ?? readTimeout(query['connectTimeout']))
+    const late = () => client.stream.destroy(Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' }))
+    client.stream.setTimeout(patience).once('timeout', late)
+    const server = await setUp(client)
+    client.stream.setTimeout(0).off('timeout', late)
+    return server
+  }
 
   async #connect(signal: AbortSignal | undefined): Promise<MysqlClient> {
     signal?.throwIfAborted()
@@ -175,7 +191,8 @@ function checkTarget(target: DriverTarget): void {
 }
 
 function clientOptions(target: DriverTarget, tls: TlsWish | undefined): Readonly<Record<string, unknown>> {
-  const { host, port, user, password, database, query, connectArgs } = target
+  const { host, port, user, password, database, query } = target
+  const { socketTimeout, ...connectArgs } = target.connectArgs
   return {
     ...(host?.startsWith('/') ? { socketPath: host } : host !== undefined && { host }),
     ...(port !== undefined && { port }),

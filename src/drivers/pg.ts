@@ -3,12 +3,13 @@
  * parameters may be, in `postgres-parameters.ts`.
  *
  * Query parameters of the URL: `sslmode`, `ssl`, `sslrootcert`, `sslcert`, `sslkey` (see `server-tls.ts`),
- * `sslnegotiation`, `channel_binding`, `connect_timeout` (seconds, as in libpq; 0 waits for ever), `prepare=false` (no
- * prepared statements are kept, for PgBouncer before 1.21 in transaction mode). Every other one is a setting of the
+ * `sslnegotiation`, `channel_binding`, `connect_timeout` (seconds, as in libpq; 0 waits for ever), `socketTimeout`
+ * (milliseconds of silence after which a connection is given up while an answer is awaited; 0, the default, waits for ever),
+ * `prepare=false` (no prepared statements are kept, for PgBouncer before 1.21 in transaction mode). Every other one is a setting of the
  * session and is sent at its start, for example `application_name`, `search_path` or `statement_timeout`; the server
  * refuses those that it does not know.
  *
- * `connectArgs` are options of `pg.Client`, and win. Beside them: `prepare` (boolean) and `maxPreparedStatements`.
+ * `connectArgs` are options of `pg.Client`, and win. Beside them: `prepare` (boolean), `maxPreparedStatements` and `socketTimeout`.
  */
 import { ArgumentError, DriverMissingError } from '../errors.ts'
 import { abortable } from '../support/index.ts'
@@ -25,6 +26,7 @@ import {
 import type { OtherParsers } from './postgres-types.ts'
 import { connectFailure } from './server-failure.ts'
 import { importPackage } from './server-package.ts'
+import { readSocketTimeout } from './server-silence.ts'
 import { readTls, type TlsWish, tlsParameters } from './server-tls.ts'
 
 interface PgModule {
@@ -35,7 +37,14 @@ interface PgModule {
 }
 
 /** Query parameters that are not settings of the session. */
-const ownParameters = new Set([...tlsParameters, 'sslnegotiation', 'channel_binding', 'connect_timeout', 'prepare'])
+const ownParameters = new Set([
+  ...tlsParameters,
+  'sslnegotiation',
+  'channel_binding',
+  'connect_timeout',
+  'socketTimeout',
+  'prepare',
+])
 
 /** Settings of every session; a URL may give others. RESET ALL comes back to them. */
 const sessionSettings = { TimeZone: 'UTC', DateStyle: 'ISO, MDY' }
@@ -55,6 +64,7 @@ class PgDriver implements Driver {
   readonly #target: DriverTarget
   readonly #tls: TlsWish
   readonly #maxPrepared: number
+  readonly #socketTimeout: number
   readonly #Exchange: ExchangeClass
 
   constructor(pg: PgModule, target: DriverTarget) {
@@ -62,6 +72,7 @@ class PgDriver implements Driver {
     this.#target = target
     this.#tls = readTls(target.query)
     this.#maxPrepared = readMaxPrepared(target)
+    this.#socketTimeout = readSocketTimeout(target)
     this.#Exchange = exchangeClass(pg.Query)
   }
 
@@ -92,6 +103,7 @@ class PgDriver implements Driver {
       signal?.throwIfAborted()
       throw connectFailure(this.#place(client), error, hintOf(error))
     }
+    transport.watch(this.#socketTimeout)
     const server = { product: 'postgres', version: version() }
     const otherParsers = parsersOf(config, this.#pg)
     return new PostgresConnection(transport, { server, maxPrepared: this.#maxPrepared, otherParsers })
@@ -110,7 +122,7 @@ class PgDriver implements Driver {
 
 function clientConfig(target: DriverTarget, tls: TlsWish | undefined): Readonly<Record<string, unknown>> {
   const { host, port, user, password, database, query } = target
-  const { prepare, maxPreparedStatements, ...connectArgs } = target.connectArgs
+  const { prepare, maxPreparedStatements, socketTimeout, ...connectArgs } = target.connectArgs
   const direct = query['sslnegotiation']
   return {
     ...(host !== undefined && { host }),

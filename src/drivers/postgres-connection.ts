@@ -14,6 +14,7 @@ import { movePosition, type Shipment, ship, type Transport } from './postgres-pr
 import { Collector } from './postgres-rows.ts'
 import { streamRows } from './postgres-stream.ts'
 import type { OtherParsers, ValueMode } from './postgres-types.ts'
+import { ROLLBACK_PATIENCE } from './server-silence.ts'
 import { mayLeaveState } from './server-state.ts'
 
 /** What a connection is made with beside its transport. */
@@ -148,7 +149,7 @@ export class PostgresConnection implements DriverConnection {
     this.#streamingAlone = false
     if (this.#endWithoutServer() || this.#forgetFailedBegin()) return
     if (this.#transport.status === 'I' && this.brokenBy === undefined) return
-    await this.#plain('ROLLBACK')
+    await this.#plain('ROLLBACK', ROLLBACK_PATIENCE)
     this.#ended++
   }
 
@@ -256,9 +257,9 @@ export class PostgresConnection implements DriverConnection {
   }
 
   /** One of heddle's own commands, by the simple protocol. */
-  async #plain(text: string): Promise<Collector> {
+  async #plain(text: string, patience?: number): Promise<Collector> {
     const collector = this.#collector({ sql: text, parameters: [] }, undefined)
-    await this.#transport.exchange((messages) => messages.query(text), collector)
+    await this.#transport.exchange((messages) => messages.query(text), collector, patience)
     return collector
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { OperationalError } from '../errors.ts'
 import type { Messages, Transport, WireStatus } from './postgres-protocol.ts'
 import type { Collector, Field } from './postgres-rows.ts'
+import { Silence } from './server-silence.ts'
 
 /** pg's connection: the protocol's messages over a socket. */
 export interface PgWire extends EventEmitter, Messages {
@@ -123,6 +124,9 @@ export class PgTransport implements Transport {
   readonly #client: PgClient
   readonly #Exchange: ExchangeClass
   readonly #openWire: () => PgWire
+  #silence: Silence | undefined
+  /** Exchanges that are not answered. */
+  #asked = 0
   #brokenBy: unknown
 
   /** @param openWire makes an unconnected wire to the same server, for a request to cancel */
@@ -142,9 +146,35 @@ export class PgTransport implements Transport {
     return this.#brokenBy
   }
 
-  exchange(send: (messages: Messages) => void, collector: Collector): Promise<void> {
+  /** To be called once the client is connected: its socket may be another before. */
+  watch(socketTimeout: number): void {
+    const { stream } = this.#client.connection
+    const giveUp = (error: Error) => {
+      this.#break(error)
+      stream.destroy(error)
+    }
+    this.#silence = new Silence({ socket: stream, limit: socketTimeout, isAsked: () => this.#asked > 0, giveUp })
+  }
+
+  exchange(send: (messages: Messages) => void, collector: Collector, patience?: number): Promise<void> {
+    if (patience === undefined || this.#silence === undefined) return this.#exchange(send, collector)
+    return this.#silence.within(patience, () => this.#exchange(send, collector))
+  }
+
+  #exchange(send: (messages: Messages) => void, collector: Collector): Promise<void> {
+    this.#asked++
     return new Promise((resolve, reject) => {
-      this.#client.query(new this.#Exchange(send, collector, { resolve, reject }))
+      const settle = {
+        resolve: () => {
+          this.#asked--
+          resolve()
+        },
+        reject: (error: unknown) => {
+          this.#asked--
+          reject(error)
+        },
+      }
+      this.#client.query(new this.#Exchange(send, collector, settle))
     })
   }
 

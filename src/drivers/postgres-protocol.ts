@@ -26,8 +26,10 @@ export interface Transport {
   /**
    * Sends messages that end in one Sync (or are one query), and gives the answer to the collector. Settles after the
    * server is ready again, so that `status` is right then; rejects with the server's error, or with the connection's.
+   *
+   * @param patience milliseconds of silence after which a transport over a network gives up, where that is sooner than usual
    */
-  exchange(send: (messages: Messages) => void, collector: Collector): Promise<void>
+  exchange(send: (messages: Messages) => void, collector: Collector, patience?: number): Promise<void>
   cancel(): Promise<void>
   close(): Promise<void>
   destroy(): void

@@ -94,7 +94,7 @@ export class Housekeeper<R extends object> {
   #warnOf(slot: Slot<R>, now: number): void {
     slot.isWarnedOf = true
     const note = slot.lastNote === undefined ? '' : ` It last said: ${slot.lastNote}.`
-    const stack = slot.stack === undefined ? ' Set HEDDLE_TRACE=1 to see where it was taken.' : ` Taken\n${slot.stack}`
+    const stack = slot.stack === undefined ? '' : ` Taken\n${slot.stack}`
     warn(
       'HEDDLE_POOL_HELD_LONG',
       `'${slot.label}' holds a ${this.#parts.resourceName} for ${Math.round(now - slot.since)} ms.${note}${stack}`,

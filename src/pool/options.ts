@@ -29,7 +29,16 @@ export interface PoolOptions {
   readonly lifo?: boolean
   /** How one that comes back is made clean; null does not. Default: 'rollback' */
   readonly resetOnReturn?: ResetMode | null
-  /** Warn of whoever holds one longer than this, once for each lease; 0 never. Default: 0 */
+  /** How long a ping may take; one that gives no answer by then is replaced. Default: 5,000 */
+  readonly pingTimeout?: number
+  /** How long making one clean may take; it is ended at once then, and another opened for the next. Default: 5,000 */
+  readonly resetTimeout?: number
+  /**
+   * Ask each one that was idle for so long whether it answers, one at a time, so that nothing on the way takes the connection for
+   * forgotten, and one that is gone is known before it is needed; 0 never. Default: 0
+   */
+  readonly keepAlive?: number
+  /** Warn of whoever holds one longer than this, once for each lease, with where it was taken; 0 never. Default: 0 */
   readonly warnHeldFor?: number
 }
 
@@ -43,6 +52,9 @@ export const defaultPoolOptions: Required<PoolOptions> = {
   prePing: false,
   lifo: false,
   resetOnReturn: 'rollback',
+  pingTimeout: 5_000,
+  resetTimeout: 5_000,
+  keepAlive: 0,
   warnHeldFor: 0,
 }
 
@@ -54,6 +66,8 @@ const commonRules: Record<string, Rule> = {
   recycle: either(oneOf(-1), milliseconds),
   prePing: aBoolean,
   resetOnReturn: oneOf('rollback', 'commit', null),
+  pingTimeout: milliseconds,
+  resetTimeout: milliseconds,
   warnHeldFor: milliseconds,
 }
 
@@ -62,10 +76,11 @@ const queueRules: Record<string, Rule> = {
   size: anInteger(0),
   maxOverflow: anInteger(-1),
   lifo: aBoolean,
+  keepAlive: milliseconds,
 }
 
 /**
- * Checks the options of a pool and completes them. `size`, `maxOverflow` and `lifo` are only for the kinds that have a choice.
+ * Checks the options of a pool and completes them. `size`, `maxOverflow`, `lifo` and `keepAlive` are only for the kind that has a choice.
  *
  * @param owner what takes them, for the message
  * @throws ArgumentError naming the option that is unknown or has a wrong value

@@ -1,5 +1,5 @@
 import { PoolClosedError } from '../errors.ts'
-import { type ClockTimer, callSite, Deadline, type EventHub, warn } from '../support/index.ts'
+import { type ClockTimer, callSite, captureCallSite, Deadline, type EventHub, warn } from '../support/index.ts'
 import { Checkout } from './checkout.ts'
 import type {
   AcquireOptions,
@@ -13,6 +13,7 @@ import type {
   ResourceKeeper,
 } from './contract.ts'
 import { Housekeeper } from './housekeeper.ts'
+import { KeepAlive } from './keep-alive.ts'
 import { type Custodian, PoolLease } from './lease.ts'
 import { type Capacity, capacityOf, type PoolOptions } from './options.ts'
 import { Slot } from './resource.ts'
@@ -47,6 +48,8 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
   readonly #setting: PoolSetting<R>
   readonly #capacity: Capacity
   readonly #housekeeper: Housekeeper<R>
+  /** Only where idle ones are to be asked. */
+  readonly #keepAlive: KeepAlive<R> | undefined
   readonly #slots = new Set<Slot<R>>()
   readonly #idle: Slot<R>[] = []
   readonly #line: WaitingLine<Slot<R>>
@@ -75,6 +78,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
       slots: () => this.#slots,
       onLost: (slot) => this.giveUp(slot, `the lease of '${slot.label}' was collected without release`, false),
     })
+    this.#keepAlive = options.keepAlive === 0 ? undefined : this.#makeKeepAlive(options.keepAlive)
   }
 
   // ------------------------------------------------------------------------------------------- taking
@@ -96,7 +100,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
 
   async #acquireLater(options: AcquireOptions): Promise<Lease<R>> {
     const startedAt = this.upkeep.clock.now()
-    const stack = options.stack ?? callSite()
+    const stack = options.stack ?? this.#whereTaken()
     const slot = this.#takeIdle() ?? this.#takeNewPlace() ?? (await this.#waitInLine(options, startedAt))
     if (!this.#isReady(slot, options)) await this.#makeReady(slot, options, startedAt)
     if (options.signal?.aborted !== true && !this.#isClosed) return this.#lend(slot, { label: options.label, stack })
@@ -168,7 +172,12 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
 
   /** What is remembered of a holder. */
   protected loanFor(holder: HolderLabel): Loan {
-    return { label: holder.label, stack: holder.stack ?? callSite() }
+    return { label: holder.label, stack: holder.stack ?? this.#whereTaken() }
+  }
+
+  /** A warning of a long holder is worth little without where it took what it holds. */
+  #whereTaken(): string | undefined {
+    return this.options.warnHeldFor > 0 ? captureCallSite() : callSite()
   }
 
   // ------------------------------------------------------------------------------------- giving back
@@ -221,7 +230,28 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
     slot.machine.enter('keep')
     slot.isNew = false
     this.#idle.push(slot)
+    this.#keepAlive?.rested(slot)
     return settled
+  }
+
+  #makeKeepAlive(interval: number): KeepAlive<R> {
+    const { clock } = this.upkeep
+    return new KeepAlive({ interval, clock, idle: () => this.#idle, ask: (slot) => this.#askIdle(slot) })
+  }
+
+  /** Nobody waits for it: one that does not answer, or is to be replaced anyway, is ended, and opened anew when it is needed. */
+  async #askIdle(slot: Slot<R>): Promise<void> {
+    this.#idle.splice(this.#idle.indexOf(slot), 1)
+    slot.machine.enter('take')
+    const unfit = this.upkeep.unfitBecause(slot)
+    if (unfit !== undefined) return this.#retire(slot, unfit)
+    try {
+      await this.upkeep.ping(slot)
+    } catch (error) {
+      this.upkeep.invalidateOlderThan(slot, error)
+      this.upkeep.discard(slot, error)
+    }
+    await this.#putBack(slot)
   }
 
   async #retire(slot: Slot<R>, reason: unknown): Promise<void> {
@@ -303,6 +333,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
   async dispose(options: { readonly close?: boolean } = {}): Promise<void> {
     this.#isClosed = true
     this.#housekeeper.disposed()
+    this.#keepAlive?.stop()
     this.#line.rejectAll(() => this.#closedError('a waiting caller'))
     const idle = this.#idle.splice(0)
     if (options.close === false) {

@@ -47,6 +47,8 @@ export class Slot<R extends object> {
   /** Who holds it, until it is free again; written here and not in the lease, which may be collected when it is lost. */
   label: string | undefined
   since = 0
+  /** Since when nobody has it; only kept while somebody looks after the idle ones. */
+  idleSince = 0
   stack: string | undefined
   lastNote: string | undefined
   isWarnedOf = false

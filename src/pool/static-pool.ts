@@ -1,5 +1,5 @@
 import { PoolClosedError } from '../errors.ts'
-import { abortable, callSite, Deadline, type EventHub, Lane } from '../support/index.ts'
+import { abortable, callSite, captureCallSite, Deadline, type EventHub, Lane } from '../support/index.ts'
 import { Checkout } from './checkout.ts'
 import type {
   AcquireOptions,
@@ -67,7 +67,7 @@ export class StaticPool<R extends object> implements Pool<R>, Custodian<R> {
     options.signal?.throwIfAborted()
     const lease = this.tryAcquire(options)
     if (lease !== undefined) return lease
-    const stack = options.stack ?? callSite()
+    const stack = options.stack ?? this.#whereTaken()
     const deadline = this.#deadlineFor(options)
     try {
       const acquired = this.#lane.run(options.label, () => this.#prepareAndLend(options.label, stack, deadline))
@@ -115,7 +115,7 @@ export class StaticPool<R extends object> implements Pool<R>, Custodian<R> {
     this.#shared.isNew = false
     const view = this.#shared.share()
     view.label = holder.label
-    view.stack = holder.stack ?? callSite()
+    view.stack = holder.stack ?? this.#whereTaken()
     view.since = this.#upkeep.clock.now()
     this.#views.add(view)
     const lease = new PoolLease<R>(this, view)
@@ -181,6 +181,11 @@ export class StaticPool<R extends object> implements Pool<R>, Custodian<R> {
 
   recreate(): Pool<R> {
     return new StaticPool(this.#keeper, this.#options, this.#setting)
+  }
+
+  /** A warning of a long holder is worth little without where it took what it holds. */
+  #whereTaken(): string | undefined {
+    return this.#options.warnHeldFor > 0 ? captureCallSite() : callSite()
   }
 
   /** Forgets a holder; whether it had the resource that is the shared one now. */

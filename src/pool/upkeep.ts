@@ -3,6 +3,7 @@ import type { PoolEvents, PoolSetting, ResourceKeeper } from './contract.ts'
 import type { PoolOptions } from './options.ts'
 import type { Slot } from './resource.ts'
 import { describeError, type OpenFailure } from './stats.ts'
+import { within } from './within.ts'
 
 /** How long a resource may take to close in order before it is ended at once, in milliseconds. */
 export const CLOSE_GRACE = 5_000
@@ -104,9 +105,12 @@ export class Upkeep<R extends object> {
     return this.#isReset(resource) && this.#keeper.brokenBy(resource) === undefined
   }
 
-  /** Asks a resource whether it answers. */
-  async ping(slot: Slot<R>): Promise<void> {
-    await this.#keeper.ping(slot.resource as R)
+  /** Asks a resource whether it answers, and soon. */
+  ping(slot: Slot<R>): Promise<void> {
+    const { pingTimeout } = this.#options
+    return within(this.#keeper.ping(slot.resource as R), pingTimeout, this.clock, () =>
+      this.#silence('a ping', pingTimeout),
+    )
   }
 
   /** Why a resource can no longer be used at all, `undefined` while it can. */
@@ -203,7 +207,14 @@ export class Upkeep<R extends object> {
     const mode = this.#options.resetOnReturn
     const alreadyReset = this.#isReset(resource)
     if (this.events.has('reset')) await this.events.emitAsync('reset', { ...slot.event(), mode, alreadyReset })
-    if (mode !== null && !this.#isReset(resource)) await this.#keeper.reset(resource, mode)
+    if (mode === null || this.#isReset(resource)) return
+    const { resetTimeout } = this.#options
+    const cleaning = this.#keeper.reset(resource, mode)
+    await within(cleaning, resetTimeout, this.clock, () => this.#silence('being made clean', resetTimeout))
+  }
+
+  #silence(what: string, limit: number): Error {
+    return new Error(`the ${this.resourceName} gave no answer to ${what} within ${limit} ms`)
   }
 
   #isReset(resource: R): boolean {

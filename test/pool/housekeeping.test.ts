@@ -4,10 +4,10 @@ import v8 from 'node:v8'
 import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { createPool } from '../../src/pool/index.ts'
-import { setTracing } from '../../src/support/index.ts'
+import { deferred } from '../support-unit/deferred.ts'
 import { settle } from '../support-unit/manual-clock.ts'
 import { warningsDuring } from '../support-unit/warnings.ts'
-import { makePool, take } from './make-pool.ts'
+import { makePool, recordEvents, take } from './make-pool.ts'
 import { MemoryKeeper } from './memory-keeper.ts'
 
 /** Collects garbage until `isDone`, or until it is plain that it will not be. */
@@ -23,8 +23,7 @@ async function collectUntil(isDone: () => boolean): Promise<void> {
 describe('holding for long', () => {
   it('is warned of once for each lease, with the label, the note and where it was taken', async () => {
     const { pool, clock } = makePool({ warnHeldFor: 1_000 })
-    setTracing(true)
-    const long = await pool.acquire({ label: 'GET /slow' }).finally(() => setTracing(false))
+    const long = await pool.acquire({ label: 'GET /slow' })
     long.note('reading page 3')
     const early = await warningsDuring(() => clock.advance(999))
     expect(early).toEqual([])
@@ -62,6 +61,66 @@ describe('holding for long', () => {
     const { pool, clock } = makePool()
     await take(pool, 3)
     expect(clock.pending).toBe(0)
+  })
+})
+
+describe('keeping alive', () => {
+  const pings = (keeper: MemoryKeeper) =>
+    keeper.made.map((resource) => resource.log.filter((what) => what === 'ping').length)
+
+  it('asks each one that was idle for so long, one at a time, and nobody who is out or was used meanwhile', async () => {
+    const { pool, keeper, clock } = makePool({ size: 3, maxOverflow: 0, keepAlive: 1_000 })
+    const [first, second, third] = await take(pool, 3)
+    await first?.release()
+    await clock.advance(500)
+    await second?.release()
+    await clock.advance(499)
+    expect(pings(keeper)).toEqual([0, 0, 0])
+    await clock.advance(1)
+    expect(pings(keeper)).toEqual([1, 0, 0])
+    await clock.advance(500)
+    expect(pings(keeper)).toEqual([1, 1, 0])
+    await third?.release()
+    for (const lease of await take(pool, 3)) await lease.release()
+    await clock.advance(999)
+    expect(pings(keeper)).toEqual([1, 1, 0])
+    await clock.advance(1)
+    expect(pings(keeper)).toEqual([2, 2, 1])
+    await pool.dispose()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('ends one that does not answer, with the reason, and all older ones with it; the next caller gets another', async () => {
+    const { pool, keeper, clock } = makePool({ size: 2, keepAlive: 1_000, pingTimeout: 200 })
+    const events = recordEvents(pool)
+    for (const lease of await take(pool, 2)) await lease.release()
+    keeper.pingGate = deferred().promise
+    await clock.advance(1_200)
+    expect(events).toContain('invalidate 1: the resource gave no answer to a ping within 200 ms')
+    expect(events).toContain('close 2: the resource gave no answer to a ping within 200 ms')
+    expect(pool.status()).toMatchObject({ checkedOut: 0, idle: 0 })
+    expect(clock.pending).toBe(0)
+    expect((await pool.acquire({ label: 'next' })).resource.id).toBe(3)
+  })
+
+  it('serves those who wait while one is asked, with that one too', async () => {
+    const { pool, keeper, clock } = makePool({ size: 1, maxOverflow: 0, keepAlive: 1_000 })
+    for (const lease of await take(pool, 1)) await lease.release()
+    const gate = deferred()
+    keeper.pingGate = gate.promise
+    await clock.advance(1_000)
+    const waiting = pool.acquire({ label: 'waiting' })
+    expect(pool.status()).toMatchObject({ checkedOut: 1, idle: 0, waiting: 1 })
+    gate.resolve()
+    expect((await waiting).resource.id).toBe(1)
+  })
+
+  it('replaces those that are past their age', async () => {
+    const { pool, keeper, clock } = makePool({ size: 1, keepAlive: 1_000, recycle: 500 })
+    for (const lease of await take(pool, 1)) await lease.release()
+    await clock.advance(1_000)
+    expect(pings(keeper)).toEqual([0])
+    expect(keeper.stillOpen).toEqual([])
   })
 })
 

@@ -165,6 +165,16 @@ class Disturb implements Command {
   toString = () => this.how
 }
 
+/** Time in which those that are idle are asked whether they answer, and nobody's patience ends. */
+class Rest implements Command {
+  check = () => true
+  async run(model: Model, real: Real): Promise<void> {
+    await real.clock.advance(200)
+    await compare(model, real)
+  }
+  toString = () => 'rest'
+}
+
 const endings: readonly Ending[] = [
   'release',
   'release twice',
@@ -180,6 +190,7 @@ const commands = fc.commands<Model, Real, false>(
     fc.integer({ min: 2, max: 6 }).map((count) => new Burst(count)),
     fc.tuple(fc.nat(9), fc.constantFrom(...endings)).map(([index, how]) => new End(index, how)),
     fc.nat(9).map((index) => new Cancel(index)),
+    fc.constant(new Rest()),
     fc.constantFrom<Disturb['how'][]>('stale', 'break idle', 'ping fails').map((how) => new Disturb(how)),
   ],
   { maxCommands: 60 },
@@ -189,6 +200,7 @@ const poolOptions = fc.record({
   maxOverflow: fc.integer({ min: 0, max: 2 }),
   prePing: fc.boolean(),
   lifo: fc.boolean(),
+  keepAlive: fc.constantFrom(0, 150),
 })
 
 describe('any sequence of commands', () => {
@@ -229,7 +241,7 @@ describe('any sequence of commands', () => {
   it('whatever is cancelled, refused or late, at whatever point, ends with every place free and nothing leaked', async () => {
     await fc.assert(
       fc.asyncProperty(poolOptions, fc.boolean(), happenings, async (options, obeysSignal, sequence) => {
-        const real = new Real({ ...options, timeout: 1_000 })
+        const real = new Real({ ...options, timeout: 1_000, resetTimeout: 400 })
         const { keeper, pool, clock } = real
         keeper.holdsOpenings = true
         keeper.obeysSignal = obeysSignal
@@ -261,7 +273,7 @@ describe('any sequence of commands', () => {
         await settle()
         expect(pool.status()).toMatchObject({ checkedOut: 0, waiting: 0 })
         expect(keeper.stillOpen).toHaveLength(pool.status().idle)
-        expect(clock.pending).toBe(0)
+        expect(clock.pending).toBe(options.keepAlive > 0 && pool.status().idle > 0 ? 1 : 0)
         const last = await pool.acquire({ label: 'last' })
         await last.release()
         await pool.dispose()

@@ -216,4 +216,16 @@ describe('pinging before use', () => {
     expect(keeper.made[0]?.isOpen).toBe(false)
     expect((await pool.acquire({ label: 'next' })).resource.id).toBe(2)
   })
+
+  it('that gets no answer within pingTimeout has the resource and all older ones replaced, without an error', async () => {
+    const { pool, keeper, clock } = makePool({ size: 1, maxOverflow: 0, prePing: true, pingTimeout: 100 })
+    const events = recordEvents(pool)
+    await (await pool.acquire({ label: 'first' })).release()
+    keeper.pingGate = deferred().promise
+    const second = pool.acquire({ label: 'second' })
+    await clock.advance(100)
+    expect((await second).resource.id).toBe(2)
+    expect(events).toContain('invalidate 1: the resource gave no answer to a ping within 100 ms')
+    expect(clock.pending).toBe(0)
+  })
 })

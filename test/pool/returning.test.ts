@@ -82,6 +82,20 @@ describe('giving back', () => {
     expect((await pool.acquire({ label: 'second' })).resource.id).toBe(2)
   })
 
+  it('ends at once what is not clean in time, and serves the next', async () => {
+    const { pool, keeper, clock } = makePool({ size: 1, maxOverflow: 0, resetTimeout: 300 })
+    const events = recordEvents(pool)
+    const [first] = await take(pool, 1)
+    keeper.resetGate = deferred().promise
+    const released = first?.release()
+    const next = pool.acquire({ label: 'next' })
+    await clock.advance(300)
+    await released
+    expect((await next).resource.id).toBe(2)
+    expect(events).toContain('invalidate 1: the resource gave no answer to being made clean within 300 ms')
+    expect(keeper.made[0]?.log).toContain('destroy')
+  })
+
   it('discards what broke while it was being made clean', async () => {
     const { pool, keeper } = makePool(one)
     const lease = await pool.acquire({ label: 'first' })
