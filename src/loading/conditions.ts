@@ -16,10 +16,13 @@ import {
   TableNode,
 } from 'kysely'
 import { ArgumentError } from '../errors.ts'
+import { linkOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { type Comparison, compare, comparisonNode } from './comparison.ts'
-import type { BoundColumn, EntityTable } from './entity-table.ts'
+import type { EntityTable } from './entity-table.ts'
 import type { Condition } from './query-state.ts'
+import { readRelationComparison } from './related-values.ts'
+import { type Located, locate, type Scope } from './scope.ts'
 import { translate } from './translate.ts'
 
 /** Longer lists are compiled each time: every length is a text of its own. */
@@ -38,7 +41,7 @@ export function selectBuilder(node: SelectQueryNode): AnySelect {
 
 /** An empty builder over the entity's table under the name by which the program knows it. */
 export function emptyBuilder(table: EntityTable): AnySelect {
-  return selectBuilder(SelectQueryNode.createFrom([TableNode.create(table.model.table)]))
+  return selectBuilder(SelectQueryNode.createFrom([TableNode.create(table.name)]))
 }
 
 /**
@@ -46,15 +49,15 @@ export function emptyBuilder(table: EntityTable): AnySelect {
  *
  * @throws ArgumentError for arguments that are no condition, unknown properties and values that do not fit their column
  */
-export function readWhere(table: EntityTable, args: readonly unknown[]): Condition {
-  checkArguments('where()', args)
+export function readWhere(scope: Scope, call: string, args: readonly unknown[]): Condition {
+  checkArguments(call, args)
   const [left, operator, value] = args
-  return simpleWhere(table, 'where()', left, operator, value) ?? expressionCondition(table, args)
+  return simpleWhere(scope, call, left, operator, value) ?? expressionCondition(scope, call, args)
 }
 
 /** A property compared with a plain value; undefined where the arguments are anything else. */
 function simpleWhere(
-  table: EntityTable,
+  scope: Scope,
   call: string,
   left: unknown,
   operator: unknown,
@@ -62,9 +65,15 @@ function simpleWhere(
 ): Condition | undefined {
   if (typeof left !== 'string' || typeof operator !== 'string' || isExpressionLike(value)) return undefined
   if (Array.isArray(value) && value.some(isExpressionLike)) return undefined
-  const column = table.find(left)
-  const comparison = column && compare({ call, table, column }, operator, value)
-  return comparison && comparisonCondition(column, comparison)
+  const place = locate(scope, call, left)
+  if (place === undefined) return relationCondition(scope, left, operator, value)
+  const comparison = compare({ call, ...place }, operator, value)
+  return comparison && comparisonCondition(place, comparison)
+}
+
+function relationCondition({ own }: Scope, left: string, operator: string, value: unknown): Condition | undefined {
+  const link = left.includes('.') ? undefined : linkOf(own.model, left)
+  return link && readRelationComparison(own, link, operator, value)
 }
 
 function isExpressionLike(value: unknown): boolean {
@@ -99,11 +108,11 @@ function checkOperator(call: string, operator: unknown): void {
 }
 
 /** Whatever Kysely's own where() takes; its callback runs here, once. */
-function expressionCondition(table: EntityTable, args: readonly unknown[]): Condition {
-  const builder = emptyBuilder(table) as unknown as { where(...args: readonly unknown[]): AnySelect }
+function expressionCondition(scope: Scope, call: string, args: readonly unknown[]): Condition {
+  const builder = emptyBuilder(scope.own) as unknown as { where(...args: readonly unknown[]): AnySelect }
   const { where } = builder.where(...args).toOperationNode()
-  if (where === undefined) throw new ArgumentError('where(): the arguments make no condition.')
-  const node = closed(translate(table, 'where()', where.where))
+  if (where === undefined) throw new ArgumentError(`${call}: the arguments make no condition.`)
+  const node = closed(translate(scope, call, where.where))
   return { shape: undefined, values: [], toNode: () => node }
 }
 
@@ -112,13 +121,13 @@ function closed(node: OperationNode): OperationNode {
   return RawNode.is(node) || OrNode.is(node) ? ParensNode.create(node) : node
 }
 
-function comparisonCondition(column: BoundColumn, comparison: Comparison): Condition {
+function comparisonCondition({ column, key }: Located, comparison: Comparison): Condition {
   const { form, operator, values } = comparison
   const placeholders = form === 'value' || form === 'list' || form === 'array'
   const detail = form === 'list' ? values.length : form === 'literal' ? String(values[0]) : ''
   const kept = form !== 'list' || values.length <= LONGEST_KEPT_LIST
   return {
-    shape: kept ? `${column.model.index}:${operator}:${form}${detail}` : undefined,
+    shape: kept ? `${key}:${operator}:${form}${detail}` : undefined,
     values: placeholders ? values : [],
     toNode: () => comparisonNode(column.reference, comparison),
   }
@@ -138,30 +147,31 @@ export function readFilters(table: EntityTable, filters: unknown): Condition[] {
     const column = table.property(property)
     if (column === undefined) throw table.unknownProperty(call, property)
     const comparison = compare({ call, table, column }, '=', value)
-    return comparisonCondition(column, comparison as Comparison)
+    const key = String(column.model.index)
+    return comparisonCondition({ table, column, key }, comparison as Comparison)
   })
 }
 
 /** The condition of `whereRef()`: one column compared with another. */
-export function readWhereRef(table: EntityTable, left: unknown, operator: unknown, right: unknown): Condition {
-  const call = 'whereRef()'
+export function readWhereRef(scope: Scope, call: string, left: unknown, operator: unknown, right: unknown): Condition {
   for (const side of [left, right]) {
     if (typeof side === 'string' || isExpressionLike(side)) continue
     throw new ArgumentError(`${call} compares two columns; ${describeValue(side)} is none.`)
   }
   checkOperator(call, operator)
-  const [one, other] = [left, right].map((side) => (typeof side === 'string' ? table.find(side) : undefined))
+  const [one, other] = [left, right].map((side) => (typeof side === 'string' ? locate(scope, call, side) : undefined))
   if (one !== undefined && other !== undefined && typeof operator === 'string')
     return columnsCondition(one, operator as Operator, other)
-  const builder = emptyBuilder(table).whereRef(left as string, operator as Operator & '=', right as string)
-  const node = translate(table, call, (builder.toOperationNode().where as { where: OperationNode }).where)
+  const builder = emptyBuilder(scope.own).whereRef(left as string, operator as Operator & '=', right as string)
+  const node = translate(scope, call, (builder.toOperationNode().where as { where: OperationNode }).where)
   return { shape: undefined, values: [], toNode: () => node }
 }
 
-function columnsCondition(left: BoundColumn, operator: Operator, right: BoundColumn): Condition {
+function columnsCondition(left: Located, operator: Operator, right: Located): Condition {
   return {
-    shape: `${left.model.index}:${operator}:ref${right.model.index}`,
+    shape: `${left.key}:${operator}:ref${right.key}`,
     values: [],
-    toNode: () => BinaryOperationNode.create(left.reference, OperatorNode.create(operator), right.reference),
+    toNode: () =>
+      BinaryOperationNode.create(left.column.reference, OperatorNode.create(operator), right.column.reference),
   }
 }

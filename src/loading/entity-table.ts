@@ -24,23 +24,43 @@ export interface BoundColumn {
   readonly encode: (value: unknown) => unknown
 }
 
+/** What a query calls a table that it reads beside its own. */
+export interface TableAlias {
+  /** By which the program refers to it. */
+  readonly name: string
+  /** By which the statement does: the same, unless an enclosing query has that name. */
+  readonly alias: string
+}
+
 /** An entity's table in one dialect: names, codecs and nodes, worked out once, and the texts compiled so far. */
 export class EntityTable {
   readonly model: EntityModel
   readonly dialect: Dialect
+  /** The name by which the program refers to it. */
+  readonly name: string
+  /** What qualifies its columns. */
   readonly node: TableNode
+  /** What stands in FROM and JOIN. */
+  readonly from: TableNode | AliasNode
   readonly columns: readonly BoundColumn[]
   /** The columns that queries read, in model order; each comes out under its property's name. */
   readonly selections: readonly SelectionNode[]
   /** Whether a selected integer may be beyond 2^53. */
   readonly wide: boolean
   readonly shapes = new ShapeCache()
+  /** The same entity under other names. */
+  readonly aliased = new Map<string, EntityTable>()
   readonly #byProperty: ReadonlyMap<string, BoundColumn>
 
-  constructor(dialect: Dialect, model: EntityModel) {
+  constructor(dialect: Dialect, model: EntityModel, as?: TableAlias) {
     this.model = model
     this.dialect = dialect
-    this.node = tableNode(dialect, model)
+    this.name = as?.name ?? model.table
+    const table = tableNode(dialect, model)
+    const isSame = as === undefined || (as.alias === dialect.tableName(model) && model.schema === undefined)
+    this.node = isSame ? table : TableNode.create(as.alias)
+    this.from = isSame ? table : asTranslated(AliasNode.create(table, IdentifierNode.create(as.alias)))
+    if (as !== undefined) standsFor(this.from, this)
     this.columns = model.columns.map((column) => bind(dialect, column, this.node))
     const read = this.columns.filter((column) => !column.model.deferred)
     this.selections = read.map((column) => asTranslated(SelectionNode.create(aliased(column))))
@@ -57,7 +77,7 @@ export class EntityTable {
   find(reference: string): BoundColumn | undefined {
     const own = this.#byProperty.get(reference)
     if (own !== undefined) return own
-    const prefix = `${this.model.table}.`
+    const prefix = `${this.name}.`
     return reference.startsWith(prefix) ? this.#byProperty.get(reference.slice(prefix.length)) : undefined
   }
 
@@ -71,6 +91,35 @@ export class EntityTable {
     )
   }
 }
+
+/** The entities behind nodes of FROM and JOIN that do not tell by their name. */
+const entities = new WeakMap<OperationNode, EntityTable>()
+
+/** Has a node of FROM or JOIN stand for an entity. */
+export function standsFor<Node extends OperationNode>(node: Node, table: EntityTable): Node {
+  entities.set(node, table)
+  return node
+}
+
+/** The entity that a node of FROM or JOIN stands for, if it was told. */
+export function entityBehind(node: OperationNode): EntityTable | undefined {
+  return entities.get(node)
+}
+
+/** The same entity under another name. */
+export function aliasedTable({ dialect }: EntityTable, model: EntityModel, as: TableAlias): EntityTable {
+  const plain = entityTable(dialect, model)
+  const key = as.name === as.alias ? as.name : `${as.name}.${as.alias}`
+  let table = plain.aliased.get(key)
+  if (table === undefined) {
+    table = new EntityTable(dialect, model, as)
+    if (plain.aliased.size < MOST_ALIASES) plain.aliased.set(key, table)
+  }
+  return table
+}
+
+/** A program that makes up names has tables made for each of them; no more than these are kept. */
+const MOST_ALIASES = 100
 
 const tables = new WeakMap<Dialect, WeakMap<EntityModel, EntityTable>>()
 

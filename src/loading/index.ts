@@ -1,4 +1,5 @@
 export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
+export { settled } from './late-value.ts'
 export { type RowLockOptions, readLock } from './locks.ts'
 export { Query, type StreamOptions } from './query.ts'
 export type { EntitySelect, QueryTarget } from './query-target.ts'

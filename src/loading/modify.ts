@@ -4,7 +4,7 @@ import { nameOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { type AnySelect, selectBuilder } from './conditions.ts'
 import type { EntityTable } from './entity-table.ts'
-import type { QueryState } from './query-state.ts'
+import { type QueryState, scopeIn } from './query-state.ts'
 import { filteredSelect } from './select.ts'
 import { translate } from './translate.ts'
 
@@ -27,7 +27,7 @@ export function modifySelect(table: EntityTable, state: QueryState, change: unkn
         'session.execute() or session.db.',
     )
   }
-  return translate(table, 'modify()', after)
+  return translate(scopeIn(table, state), 'modify()', after)
 }
 
 function isObject(value: unknown): value is object {

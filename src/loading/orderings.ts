@@ -1,10 +1,12 @@
 import {
   BinaryOperationNode,
+  ColumnNode,
   isOperationNodeSource,
   type OperationNode,
   OperatorNode,
   OrderByItemNode,
   RawNode,
+  ReferenceNode,
   ValueNode,
 } from 'kysely'
 import { ArgumentError } from '../errors.ts'
@@ -13,6 +15,7 @@ import { emptyBuilder } from './conditions.ts'
 import type { EntityTable } from './entity-table.ts'
 import type { Ordering } from './query-state.ts'
 import type { OrderOptions } from './query-types.ts'
+import { locate, type Scope } from './scope.ts'
 import { translate } from './translate.ts'
 
 const optionRules = { direction: oneOf('asc', 'desc'), nulls: oneOf('first', 'last') }
@@ -22,15 +25,23 @@ const optionRules = { direction: oneOf('asc', 'desc'), nulls: oneOf('first', 'la
  *
  * @throws ArgumentError for unknown properties, directions and options
  */
-export function readOrderBy(table: EntityTable, key: unknown, modifiers: unknown): Ordering {
-  if (typeof modifiers === 'function') return expressionOrdering(table, key, modifiers)
+export function readOrderBy(
+  scope: Scope,
+  key: unknown,
+  modifiers: unknown,
+  names: ReadonlySet<string> = noNames,
+): Ordering {
+  if (typeof modifiers === 'function') return expressionOrdering(scope, key, modifiers)
   const options = readModifiers(modifiers)
-  if (typeof key !== 'string') return expressionOrdering(table, key, options)
-  const column = table.find(key)
-  if (column === undefined && !key.includes('.')) throw table.unknownProperty('orderBy()', key)
-  if (column === undefined) return expressionOrdering(table, key, options)
+  const { own: table } = scope
+  if (typeof key !== 'string') return expressionOrdering(scope, key, options)
+  if (names.has(key)) return selectedOrdering(table, key, options)
+  const place = locate(scope, 'orderBy()', key)
+  if (place === undefined && !key.includes('.')) throw table.unknownProperty('orderBy()', key)
+  if (place === undefined) return expressionOrdering(scope, key, options)
+  const { column } = place
   return {
-    shape: `${column.model.index}:${options.direction ?? 'asc'}:${options.nulls ?? ''}`,
+    shape: `${place.key}:${options.direction ?? 'asc'}:${options.nulls ?? ''}`,
     toNodes: () => itemNodes(table, orderItem(column.reference, options)),
   }
 }
@@ -45,7 +56,16 @@ function readModifiers(modifiers: unknown): OrderOptions {
   return modifiers as OrderOptions
 }
 
-function expressionOrdering(table: EntityTable, key: unknown, modifiers: unknown): Ordering {
+const noNames: ReadonlySet<string> = new Set()
+
+/** By something that the select gives a name. */
+function selectedOrdering(table: EntityTable, name: string, options: OrderOptions): Ordering {
+  const nodes = itemNodes(table, orderItem(ReferenceNode.create(ColumnNode.create(name)), options))
+  return { shape: undefined, toNodes: () => nodes }
+}
+
+function expressionOrdering(scope: Scope, key: unknown, modifiers: unknown): Ordering {
+  const { own: table } = scope
   const isExpression =
     typeof key === 'function' || (typeof key === 'object' && key !== null && isOperationNodeSource(key))
   if (typeof key !== 'string' && !isExpression) {
@@ -54,7 +74,7 @@ function expressionOrdering(table: EntityTable, key: unknown, modifiers: unknown
   const builder = emptyBuilder(table) as unknown as { orderBy(key: unknown, modifiers?: unknown): typeof builder }
   const parsed = typeof modifiers === 'function' ? builder.orderBy(key, modifiers) : builder.orderBy(key)
   const { orderBy } = (parsed as unknown as ReturnType<typeof emptyBuilder>).toOperationNode()
-  const items = (orderBy?.items ?? []).map((item) => translate(table, 'orderBy()', item as OrderByItemNode))
+  const items = (orderBy?.items ?? []).map((item) => translate(scope, 'orderBy()', item as OrderByItemNode))
   const plain =
     typeof modifiers === 'function' ? items : items.map((item) => orderItem(item.orderBy, modifiers as OrderOptions))
   const nodes = plain.flatMap((item) => itemNodes(table, item))

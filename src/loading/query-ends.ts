@@ -1,10 +1,15 @@
 import { MultipleResultsError, NoResultError } from '../errors.ts'
 import { QueryExtent } from './query-extent.ts'
 import type { QueryState } from './query-state.ts'
+import type { NoJoins } from './query-types.ts'
 import { compileRows, countStatement, existsStatement } from './select.ts'
 
 /** What runs a query, and what it gives. The third layer of every query. */
-export abstract class QueryEnds<Entity, Result, Table extends string> extends QueryExtent<Entity, Table> {
+export abstract class QueryEnds<Entity, Result, Table extends string, Joined = NoJoins> extends QueryExtent<
+  Entity,
+  Table,
+  Joined
+> {
   /** Runs the select of a state. */
   protected abstract load(state: QueryState, end: string): Promise<Result[]>
 

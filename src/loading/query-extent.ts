@@ -3,10 +3,14 @@ import { ArgumentError } from '../errors.ts'
 import { aBoolean, anInteger, describeValue } from '../support/index.ts'
 import { readOrderBy } from './orderings.ts'
 import { QueryConditions } from './query-conditions.ts'
-import type { OrderModifiers, PropertyReference, Tables } from './query-types.ts'
+import type { NoJoins, OrderModifiers, PropertyReference, TableNames, Tables } from './query-types.ts'
 
 /** In which order, how many of them, and how the statement runs. The second layer of every query. */
-export abstract class QueryExtent<Entity, Table extends string> extends QueryConditions<Entity, Table> {
+export abstract class QueryExtent<Entity, Table extends string, Joined = NoJoins> extends QueryConditions<
+  Entity,
+  Table,
+  Joined
+> {
   /**
    * Adds a sort key, after those that are there.
    *
@@ -17,10 +21,12 @@ export abstract class QueryExtent<Entity, Table extends string> extends QueryCon
    * query.orderBy(sql`lower(name)`)
    */
   orderBy(
-    key: PropertyReference<Entity, Table> | ExpressionOrFactory<Tables<Entity, Table>, Table, unknown>,
+    key:
+      | PropertyReference<Entity, Table, Joined>
+      | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, unknown>,
     modifiers?: OrderModifiers,
   ): this {
-    return this.derive({ orderings: [...this.state.orderings, readOrderBy(this.table, key, modifiers)] })
+    return this.derive({ orderings: [...this.state.orderings, readOrderBy(this.scope, key, modifiers)] })
   }
 
   /**

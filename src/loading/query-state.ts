@@ -1,6 +1,9 @@
-import type { OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
+import type { JoinNode, OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
+import type { RelationLink } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
+import type { EntityTable } from './entity-table.ts'
 import { noRelations, type RelationTree } from './relation-paths.ts'
+import type { Scope } from './scope.ts'
 
 /** A condition of a query: its values as the driver takes them, apart from its text. */
 export interface Condition {
@@ -17,11 +20,25 @@ export interface Ordering {
   readonly toNodes: () => readonly OrderByItemNode[]
 }
 
+/** An entity that is joined along a relation, under a name of its own. */
+export interface Join {
+  readonly table: EntityTable
+  readonly link: RelationLink
+  /** The name of the table that it is joined to. */
+  readonly parent: string
+  readonly shape: string | undefined
+  readonly values: readonly unknown[]
+  readonly toNodes: () => readonly JoinNode[]
+}
+
 /** All that a query has been told. Frozen: every change makes a new one. */
 export interface QueryState {
   /** The tree that `modify()` left behind; what follows is added to it. */
   readonly modified: SelectQueryNode | undefined
+  readonly joins: readonly Join[]
   readonly conditions: readonly Condition[]
+  readonly groups: readonly Condition[]
+  readonly havings: readonly Condition[]
   readonly orderings: readonly Ordering[]
   readonly limit: number | undefined
   readonly offset: number | undefined
@@ -37,7 +54,10 @@ export interface QueryState {
 /** A query that has been told nothing: all rows. */
 export const freshState: QueryState = Object.freeze({
   modified: undefined,
+  joins: Object.freeze([]),
   conditions: Object.freeze([]),
+  groups: Object.freeze([]),
+  havings: Object.freeze([]),
   orderings: Object.freeze([]),
   limit: undefined,
   offset: undefined,
@@ -54,19 +74,16 @@ export const freshState: QueryState = Object.freeze({
  * beforehand. Every part ends with a sign that cannot occur inside it, so that no two lists of parts read the same.
  */
 export function shapeOf(state: QueryState): string | undefined {
-  if (state.modified !== undefined) return undefined
+  if (state.modified !== undefined || state.lock?.of !== undefined) return undefined
   let shape = ''
-  for (const condition of state.conditions) {
-    if (condition.shape === undefined) return undefined
-    shape += `${condition.shape};`
+  for (const parts of [state.joins, state.conditions, state.groups, state.havings, state.orderings]) {
+    for (const part of parts) {
+      if (part.shape === undefined) return undefined
+      shape += `${part.shape};`
+    }
+    shape += '|'
   }
-  shape += '|'
-  for (const ordering of state.orderings) {
-    if (ordering.shape === undefined) return undefined
-    shape += `${ordering.shape};`
-  }
-  if (state.lock?.of !== undefined) return undefined
-  return `${shape}|${flagsOf(state)}`
+  return `${shape}${flagsOf(state)}`
 }
 
 function flagsOf({ distinct, limit, offset, lock }: QueryState): string {
@@ -76,12 +93,17 @@ function flagsOf({ distinct, limit, offset, lock }: QueryState): string {
 }
 
 /** The values of a query that has a shape, in the order of their placeholders. */
-export function valuesOf({ conditions, limit, offset }: QueryState): unknown[] {
+export function valuesOf({ joins, conditions, havings, limit, offset }: QueryState): unknown[] {
   const values: unknown[] = []
-  for (const condition of conditions) {
-    for (const value of condition.values) values.push(value)
+  for (const parts of [joins, conditions, havings]) {
+    for (const part of parts) for (const value of part.values) values.push(value)
   }
   if (limit !== undefined) values.push(limit)
   if (offset !== undefined) values.push(offset)
   return values
+}
+
+/** What names in the conditions of a query may refer to. */
+export function scopeIn(own: EntityTable, { joins }: QueryState): Scope {
+  return { own, joined: joins.map(({ table }) => table) }
 }

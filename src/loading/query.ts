@@ -1,14 +1,15 @@
-import type { SelectQueryBuilder } from 'kysely'
-import { type ColumnsOf, type Loaded, modelOf, type Paths } from '../mapping/index.ts'
+import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
+import { type ColumnsOf, type Loaded, modelOf, type Paths, type RelationsOf } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { anInteger, checkOptions } from '../support/index.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
+import { readJoin } from './joins.ts'
 import { dependsOnServer, type RowLockOptions, readLock } from './locks.ts'
 import { modifySelect } from './modify.ts'
 import { QueryEnds } from './query-ends.ts'
 import { freshState, type QueryState } from './query-state.ts'
 import type { QueryTarget } from './query-target.ts'
-import type { Queryable, Tables } from './query-types.ts'
+import type { Joins, LastOf, NoJoins, Queryable, TableNames, Tables } from './query-types.ts'
 import { readPaths } from './relation-paths.ts'
 import { entitySelect } from './select.ts'
 
@@ -16,6 +17,19 @@ import { entitySelect } from './select.ts'
 export interface StreamOptions {
   /** Rows that are read, and held, at a time. Default: 500. */
   readonly batch?: number
+}
+
+/** The paths that a query joins along: relations of its entity, and of those that it has joined. */
+export type JoinPaths<Entity, Joined> =
+  | Paths<Entity>
+  | { [Name in keyof Joined & string]: `${Name}.${RelationsOf<NonNullable<Joined[Name]>>}` }[keyof Joined & string]
+
+/** How an entity is joined. */
+export interface JoinOptions<Entity, Table extends string, Joined, Alias extends string> {
+  /** The name of the joined entity in this query. Default: the relation's. */
+  readonly as?: Alias
+  /** A condition that a row must meet to be joined. Default: the relation alone decides. */
+  readonly on?: (eb: ExpressionBuilder<Tables<Entity, Table, Joined>, TableNames<Table, Joined>>) => Expression<SqlBool>
 }
 
 /**
@@ -30,8 +44,8 @@ export interface StreamOptions {
  * const page = await adults.orderBy('name').limit(20).all()
  * const total = await adults.count()
  */
-export class Query<Entity, Result = Entity, Table extends string = string>
-  extends QueryEnds<Entity, Result, Table>
+export class Query<Entity, Result = Entity, Table extends string = string, Joined = NoJoins>
+  extends QueryEnds<Entity, Result, Table, Joined>
   implements AsyncIterable<Result>
 {
   /**
@@ -50,6 +64,41 @@ export class Query<Entity, Result = Entity, Table extends string = string>
     return new Query(this.target, this.table, { ...this.state, ...changes }) as this
   }
 
+  // ---------------------------------------------------------------------------------------------------- joins
+
+  /**
+   * Joins the entity at the other end of a relation, under the relation's name or another; its properties can then be named behind
+   * that name. A path joins what it passes, too. An instance comes once for each row: `distinct()` where that is too often, or
+   * {@link whereHas} where only a condition is needed. What is joined is not loaded: see {@link with}.
+   *
+   * @throws ArgumentError for a path that names no relation, and for a name that is taken
+   * @example
+   * query.join('addresses').where('addresses.email', 'like', '%@x.org')
+   * query.join('addresses.city').orderBy('city.name')
+   * query.join('manager', { as: 'boss', on: (eb) => eb('boss.active', '=', true) })
+   */
+  join<Path extends JoinPaths<Entity, Joined>, Alias extends string = LastOf<Path>>(
+    path: Path,
+    options?: JoinOptions<Entity, Table, Joined & Joins<Entity, Joined, Path, Alias, never>, Alias>,
+  ): Query<Entity, Result, Table, Joined & Joins<Entity, Joined, Path, Alias, never>> {
+    return this.derive({ joins: readJoin(this.table, this.state, 'join()', path, options) }) as never
+  }
+
+  /**
+   * Joins likewise, and keeps the rows that have no related one: the joined properties are null there. SQLAlchemy calls it
+   * `outerjoin()`.
+   *
+   * @throws ArgumentError as {@link join}
+   * @example
+   * query.leftJoin('profile').where('profile.id', 'is', null)
+   */
+  leftJoin<Path extends JoinPaths<Entity, Joined>, Alias extends string = LastOf<Path>>(
+    path: Path,
+    options?: JoinOptions<Entity, Table, Joined & Joins<Entity, Joined, Path, Alias, null>, Alias>,
+  ): Query<Entity, Result, Table, Joined & Joins<Entity, Joined, Path, Alias, null>> {
+    return this.derive({ joins: readJoin(this.table, this.state, 'leftJoin()', path, options) }) as never
+  }
+
   /**
    * Changes the select with Kysely's own builder, for all that this class has no method for. Tables and columns are named as
    * the program names them; what is selected stays the entity's columns. The callback runs at once.
@@ -60,12 +109,12 @@ export class Query<Entity, Result = Entity, Table extends string = string>
    */
   modify(
     change: (
-      builder: SelectQueryBuilder<Tables<Entity, Table>, Table, ColumnsOf<Entity>>,
+      builder: SelectQueryBuilder<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, ColumnsOf<Entity>>,
       // biome-ignore lint/suspicious/noExplicitAny: joins change the builder's types in every way
     ) => SelectQueryBuilder<any, any, any>,
   ): this {
     const modified = modifySelect(this.table, this.state, change)
-    return this.derive({ modified, conditions: [], orderings: [] })
+    return this.derive({ modified, conditions: [], groups: [], havings: [], orderings: [] })
   }
 
   // ------------------------------------------------------------------------------------------------ locks
@@ -108,7 +157,9 @@ export class Query<Entity, Result = Entity, Table extends string = string>
    * @example
    * const users = await session.query(User).with('groups', 'addresses.city').all()
    */
-  with<Path extends Paths<Entity>>(...paths: readonly Path[]): Query<Entity, Loaded<Entity, Path> & Result, Table> {
+  with<Path extends Paths<Entity>>(
+    ...paths: readonly Path[]
+  ): Query<Entity, Loaded<Entity, Path> & Result, Table, Joined> {
     const relations = readPaths(this.label('with'), this.table.model, paths, this.state.relations)
     return new Query(this.target, this.table, { ...this.state, relations })
   }

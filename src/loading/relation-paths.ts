@@ -27,6 +27,13 @@ function withPath(call: string, model: EntityModel, path: unknown, tree: Relatio
   return grafted(model, path.split('.'), tree, (at, name) => unknownRelation(call, at, name, path))
 }
 
+/** The relation of that name. @throws ArgumentError, which names the choices */
+export function relationIn(call: string, model: EntityModel, name: string, path: string): RelationLink {
+  const link = linkOf(model, name)
+  if (link === undefined) throw unknownRelation(call, model, name, path)
+  return link
+}
+
 type Refusal = (model: EntityModel, name: string) => ArgumentError
 
 function grafted(model: EntityModel, names: readonly string[], tree: RelationTree, refusal: Refusal): RelationTree {

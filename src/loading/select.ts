@@ -1,5 +1,6 @@
 import {
   AliasNode,
+  GroupByItemNode,
   IdentifierNode,
   LimitNode,
   OffsetNode,
@@ -71,8 +72,9 @@ export function existsStatement(table: EntityTable, state: QueryState): Statemen
 }
 
 /** Whether the query is a plain selection of rows of one table, which can be counted without a subquery. */
-function isBare({ modified, distinct, limit, offset }: QueryState): boolean {
-  return modified === undefined && !distinct && limit === undefined && offset === undefined
+function isBare({ modified, groups, havings, distinct, limit, offset }: QueryState): boolean {
+  const isGrouped = groups.length > 0 || havings.length > 0
+  return modified === undefined && !isGrouped && !distinct && limit === undefined && offset === undefined
 }
 
 function bareSelect(table: EntityTable, state: QueryState): SelectQueryNode {
@@ -98,12 +100,27 @@ function selectNode(table: EntityTable, state: QueryState): SelectQueryNode {
   return { ...node, limit, offset: OffsetNode.create(ValueNode.create(state.offset)) }
 }
 
-/** Table, columns, conditions and order: the part that `modify()` is given to work on. */
-export function filteredSelect(table: EntityTable, { modified, conditions, orderings }: QueryState): SelectQueryNode {
-  let node = modified ?? SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([table.node]), table.selections)
-  for (const condition of conditions) node = QueryNode.cloneWithWhere(node, asTranslated(condition.toNode()))
-  for (const ordering of orderings) node = QueryNode.cloneWithOrderByItems(node, ordering.toNodes().map(asTranslated))
+/** Table, joins, columns, conditions, groups and order: the part that `modify()` is given to work on. */
+export function filteredSelect(table: EntityTable, state: QueryState): SelectQueryNode {
+  let node = withJoins(state.modified ?? plainSelect(table), state)
+  for (const condition of state.conditions) node = QueryNode.cloneWithWhere(node, asTranslated(condition.toNode()))
+  for (const group of state.groups)
+    node = SelectQueryNode.cloneWithGroupByItems(node, [GroupByItemNode.create(asTranslated(group.toNode()))])
+  for (const having of state.havings) node = SelectQueryNode.cloneWithHaving(node, asTranslated(having.toNode()))
+  for (const ordering of state.orderings)
+    node = QueryNode.cloneWithOrderByItems(node, ordering.toNodes().map(asTranslated))
   return node
+}
+
+function plainSelect(table: EntityTable): SelectQueryNode {
+  return SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([table.from]), table.selections)
+}
+
+/** With the joins that `modify()` has not seen. */
+function withJoins(node: SelectQueryNode, { joins }: QueryState): SelectQueryNode {
+  const { joins: present = [] } = node
+  const missing = joins.flatMap((join) => join.toNodes()).filter((join) => !present.includes(join))
+  return missing.length === 0 ? node : { ...node, joins: [...present, ...missing] }
 }
 
 function locked(table: EntityTable, { lock }: QueryState, node: SelectQueryNode): SelectQueryNode {

@@ -7,7 +7,8 @@ import {
   type SelectQueryNode,
   TableNode,
 } from 'kysely'
-import type { BoundColumn, EntityTable } from './entity-table.ts'
+import { type BoundColumn, type EntityTable, entityBehind } from './entity-table.ts'
+import type { Scope } from './scope.ts'
 
 /**
  * A table, or what stands for one. An `entity` has known columns; a `table` is one of the database, whose names follow the
@@ -45,16 +46,18 @@ export function levelOf(select: SelectQueryNode, own: EntityTable): Level {
   return { sources: tables.map((node) => sourceOf(node, own)), aliases: new Set(aliases) }
 }
 
-/** The level of a condition that stands outside every select: the entity alone. */
-export function ownLevel(own: EntityTable): Level {
-  return { sources: [ownSource(own)], aliases: new Set() }
+/** The level of a condition that stands outside every select: the entity, and those that were joined. */
+export function ownLevel({ own, joined }: Scope): Level {
+  return { sources: [own, ...joined].map(entitySource), aliases: new Set() }
 }
 
-function ownSource(own: EntityTable): Source {
-  return { name: own.model.table, node: own.node, kind: 'entity', entity: own }
+function entitySource(entity: EntityTable): Source {
+  return { name: entity.name, node: entity.node, kind: 'entity', entity }
 }
 
 function sourceOf(node: OperationNode, own: EntityTable): Source {
+  const entity = entityBehind(node)
+  if (entity !== undefined) return entitySource(entity)
   if (TableNode.is(node)) return tableSource(node, own)
   const name = aliasOf(node)
   if (name === undefined || !AliasNode.is(node)) return { name: '', node: undefined, kind: 'derived' }
@@ -72,8 +75,8 @@ function aliasOf(node: OperationNode): string | undefined {
 export function tableSource(node: TableNode, own: EntityTable): Source & { readonly node: TableNode } {
   const name = node.table.identifier.name
   const schema = node.table.schema?.name
-  const isOwn = node === own.node || (name === own.model.table && (schema === undefined || schema === own.model.schema))
-  if (isOwn) return { ...ownSource(own), node: own.node }
+  const isOwn = node === own.node || (name === own.name && (schema === undefined || schema === own.model.schema))
+  if (isOwn) return { ...entitySource(own), node: own.node }
   const renamed = own.dialect.naming.table(name)
   return {
     name,

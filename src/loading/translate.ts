@@ -18,6 +18,7 @@ import {
 } from 'kysely'
 import { compare, comparisonNode, encodeOperand, type Place } from './comparison.ts'
 import type { EntityTable } from './entity-table.ts'
+import type { Scope } from './scope.ts'
 import {
   findSource,
   type Level,
@@ -37,8 +38,8 @@ import { asTranslated, isTranslated } from './translated.ts'
  * @param call what the user called, for messages
  * @throws ArgumentError for a property that the entity does not have and for a value that its column cannot hold
  */
-export function translate<T extends OperationNode>(table: EntityTable, call: string, node: T): T {
-  return new Translator(table, call).transformNode(node)
+export function translate<T extends OperationNode>(scope: Scope, call: string, node: T): T {
+  return new Translator(scope, call).transformNode(node)
 }
 
 class Translator extends OperationNodeTransformer {
@@ -47,11 +48,11 @@ class Translator extends OperationNodeTransformer {
   /** One for each select around the node that is visited, the innermost last. */
   readonly #levels: Level[]
 
-  constructor(table: EntityTable, call: string) {
+  constructor(scope: Scope, call: string) {
     super()
-    this.#table = table
+    this.#table = scope.own
     this.#call = call
-    this.#levels = [ownLevel(table)]
+    this.#levels = [ownLevel(scope)]
   }
 
   protected override transformNodeImpl<T extends OperationNode>(node: T): T {

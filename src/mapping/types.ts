@@ -246,3 +246,27 @@ type PathsOfDefinition<Definition, Depth extends number> = {
 export type Paths<Entity, Depth extends number = 3> = [Depth] extends [0]
   ? never
   : PathsOfDefinition<DefinitionOf<Entity>, Depth>
+
+type ToOneNamesOf<Definition> = {
+  [Name in keyof Definition]: Definition[Name] extends ToOneRelation<unknown, boolean> ? Name : never
+}[keyof Definition] &
+  string
+
+/** The names of an entity's relations, of every kind. */
+export type RelationsOf<Entity> = RelationNames<DefinitionOf<Entity>>
+
+/** The names of an entity's relations to one instance. */
+export type ToOneNames<Entity> = ToOneNamesOf<DefinitionOf<Entity>>
+
+/** The names of an entity's collections. */
+export type ToManyNames<Entity> = Exclude<RelationsOf<Entity>, ToOneNames<Entity>>
+
+/** The entity at the other end of a relation. */
+export type RelatedTo<Entity, Name> = Name extends keyof DefinitionOf<Entity>
+  ? TargetOf<DefinitionOf<Entity>[Name]>
+  : never
+
+/** The entity at the end of a path of relations. */
+export type RelatedAt<Entity, Path extends string> = Path extends `${infer First}.${infer Rest}`
+  ? RelatedAt<RelatedTo<Entity, First>, Rest>
+  : RelatedTo<Entity, Path>

@@ -9,6 +9,7 @@ import {
   noRelations,
   type QueryTarget,
   type RelationTree,
+  settled,
   type TreeOptions,
 } from '../loading/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
@@ -169,7 +170,7 @@ export class SessionLoader implements QueryTarget {
     return this.#core.gate.run(label, async () => {
       await this.#core.autoflushNow(label, options.autoflush)
       const connection = await this.#core.connectionFor(model, label)
-      return connection.run(statement)
+      return connection.run(settled(statement))
     })
   }
 
@@ -212,7 +213,8 @@ export class SessionLoader implements QueryTarget {
 }
 
 function statementOf({ statement, executionOptions }: EntitySelect): Statement {
-  return executionOptions === undefined ? statement : { ...statement, executionOptions }
+  const ready = settled(statement)
+  return executionOptions === undefined ? ready : { ...ready, executionOptions }
 }
 
 function warnOfNullKey(model: EntityModel): void {
