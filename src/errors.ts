@@ -225,6 +225,16 @@ export class SessionAlreadyFlushingError extends ConcurrentUseError {
 export class FlushError extends HeddleError {
   static readonly code: string = 'HEDDLE_FLUSH'
 }
+/** Rows to be inserted refer to each other in a circle of keys that may not be null, so that none of them can be the first. */
+export class CircularDependencyError extends FlushError {
+  static override readonly code: string = 'HEDDLE_CIRCULAR_DEPENDENCY'
+  /** The relations of the circle, as `Entity.property` of the foreign keys, in order. */
+  readonly circle: readonly string[]
+  constructor(message: string, options: HeddleErrorOptions & { readonly circle?: readonly string[] } = {}) {
+    super(message, options)
+    this.circle = options.circle ?? []
+  }
+}
 /** Rows that were to be updated or deleted are gone, or have another version. */
 export class StaleDataError extends HeddleError {
   static readonly code: string = 'HEDDLE_STALE_DATA'

@@ -55,19 +55,26 @@ export interface Levels<Row> {
   readonly broken: ReadonlySet<Row>
 }
 
+/** What rows wait for. */
+export interface RowOrder<Row> {
+  dependenciesOf(row: Row): readonly Row[]
+  /** Whether a row can be taken before another one that it depends on. */
+  canPrecede(row: Row, other: Row): boolean
+  /** Told of a circle in which no row can precede the next; what it gives is taken first all the same. */
+  onClosedCircle(circle: readonly Row[]): Row
+}
+
 /**
- * Rows in rounds: each row in the round after all rows it depends on, in time proportional to rows and dependencies. In a circle, rows
- * for which `canWait` holds are taken without waiting for what they depend on.
+ * Rows in rounds: each row in the round after all rows it depends on, in time proportional to rows and dependencies. In a circle, a row
+ * that can precede everything it still waits for is taken without waiting.
  */
-export function rowLevels<Row>(
-  rows: readonly Row[],
-  dependenciesOf: (row: Row) => readonly Row[],
-  canWait: (row: Row) => boolean,
-): Levels<Row> {
+export function rowLevels<Row>(rows: readonly Row[], order: RowOrder<Row>): Levels<Row> {
+  const dependencies = new Map<Row, readonly Row[]>()
   const waitsFor = new Map<Row, number>()
   const dependents = new Map<Row, Row[]>()
   for (const row of rows) {
-    const others = dependenciesOf(row).filter((other) => other !== row)
+    const others = order.dependenciesOf(row).filter((other) => other !== row)
+    dependencies.set(row, others)
     waitsFor.set(row, others.length)
     for (const other of others) addTo(dependents, other, row)
   }
@@ -76,7 +83,11 @@ export function rowLevels<Row>(
   let level = rows.filter((row) => waitsFor.get(row) === 0)
   const left = new Set(rows)
   while (left.size > 0) {
-    if (level.length === 0) level = [chooseBroken(left, canWait, broken)]
+    if (level.length === 0) {
+      const row = chooseBroken(left, dependencies, order)
+      broken.add(row)
+      level = [row]
+    }
     levels.push(level)
     for (const row of level) left.delete(row)
     level = level.flatMap((row) => freed(dependents.get(row) ?? [], waitsFor, left))
@@ -84,16 +95,22 @@ export function rowLevels<Row>(
   return { levels, broken }
 }
 
-function chooseBroken<Row>(left: ReadonlySet<Row>, canWait: (row: Row) => boolean, broken: Set<Row>): Row {
-  let chosen: Row | undefined
-  for (const row of left) {
-    chosen ??= row
-    if (!canWait(row)) continue
-    chosen = row
-    break
+/** Follows what cannot be preceded: the row where that ends can be taken, and where it comes back to itself none can. */
+function chooseBroken<Row>(
+  left: ReadonlySet<Row>,
+  dependencies: ReadonlyMap<Row, readonly Row[]>,
+  order: RowOrder<Row>,
+): Row {
+  const visited = new Set<Row>()
+  let [row] = left as Iterable<Row> as [Row]
+  while (!visited.has(row)) {
+    visited.add(row)
+    const next = dependencies.get(row)?.find((other) => left.has(other) && !order.canPrecede(row, other))
+    if (next === undefined) return row
+    row = next
   }
-  broken.add(chosen as Row)
-  return chosen as Row
+  const path = [...visited]
+  return order.onClosedCircle(path.slice(path.indexOf(row)))
 }
 
 /** The rows that now wait for nothing any more. */

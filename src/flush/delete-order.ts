@@ -1,7 +1,8 @@
 import { type ColumnModel, type EntityModel, linksOf } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import { rowLevels } from './components.ts'
-import { deleteStep, updateSteps } from './shapes.ts'
+import { isPostUpdate } from './foreign-keys.ts'
+import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
 import { isSelfReferring } from './table-order.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
@@ -15,51 +16,36 @@ export function deleteRounds(group: readonly EntityModel[], deletes: readonly Pe
   const [only] = group
   if (rows.length === 0) return []
   if (group.length === 1 && only !== undefined && (rows.length === 1 || !isSelfReferring(only)))
-    return [...releaseThemselves(rows), deleteStep(only, rows)]
+    return [...releaseThemselves(rows), ...deleteSteps(only, rows)]
   return [...releaseThemselves(rows), ...rowRounds(rows)]
 }
 
 /** Rows that refer to themselves let go first: not every database deletes them otherwise. */
 function releaseThemselves(rows: readonly PendingDelete[]): PlanStep[] {
-  return rows.flatMap((row) => {
-    const { model } = row.state
-    if (!isSelfReferring(model)) return []
-    const values = row.state.committedValues()
-    const own = nameOf(model.table, row.storedKey)
-    const columns = foreignKeysOf(row.state)
-      .filter(
-        (key) =>
-          nameOf(
-            key.table,
-            key.columns.map((column) => values[column.index]),
-          ) === own,
-      )
-      .flatMap((key) => key.columns)
-      .filter((column) => column.nullable && !column.primaryKey)
-    return columns.length === 0 ? [] : takeAway({ from: row, columns })
-  })
+  const own = rows.filter(({ state }) => isSelfReferring(state.model)).flatMap((row) => referencesAmong([row], true))
+  return takeAway(own.filter(canBeTakenAway))
 }
 
 function rowRounds(rows: readonly PendingDelete[]): PlanStep[] {
   const references = referencesAmong(rows)
-  const referring = new Map<PendingDelete, PendingDelete[]>()
-  for (const { from, to } of references) referring.set(to, [...(referring.get(to) ?? []), from])
-  const nullable = new Set(
-    references.filter(({ columns }) => columns.every((column) => column.nullable)).map(({ to }) => to),
+  const late = references.filter((reference) => reference.isPostUpdate && canBeTakenAway(reference))
+  const referring = Map.groupBy(
+    references.filter((reference) => !late.includes(reference)),
+    ({ to }) => to,
   )
-  const { levels, broken } = rowLevels(
-    rows,
-    (row) => referring.get(row) ?? [],
-    (row) => nullable.has(row),
-  )
-  const steps: PlanStep[] = []
+  const referringTo = (row: PendingDelete) => referring.get(row) ?? []
+  const { levels, broken } = rowLevels<PendingDelete>(rows, {
+    dependenciesOf: (row) => referringTo(row).map(({ from }) => from),
+    canPrecede: (to, from) => referringTo(to).every((other) => other.from !== from || canBeTakenAway(other)),
+    // Such rows are there only where the database does not check them before the end, or deletes them all with one.
+    onClosedCircle: ([first]) => first as PendingDelete,
+  })
+  const steps: PlanStep[] = takeAway(late)
   const gone = new Set<PendingDelete>()
   for (const level of levels) {
-    const taken = references.filter(
-      ({ from, to }) => broken.has(to) && level.includes(to) && !gone.has(from) && from !== to,
-    )
-    for (const reference of taken) steps.push(...takeAway(reference))
-    for (const [model, some] of Map.groupBy(level, ({ state }) => state.model)) steps.push(deleteStep(model, some))
+    const taken = level.filter((row) => broken.has(row)).flatMap(referringTo)
+    steps.push(...takeAway(taken.filter((one) => !gone.has(one.from) && canBeTakenAway(one))))
+    for (const [model, some] of Map.groupBy(level, ({ state }) => state.model)) steps.push(...deleteSteps(model, some))
     for (const row of level) gone.add(row)
   }
   return steps
@@ -69,22 +55,24 @@ interface RowReference {
   readonly from: PendingDelete
   readonly to: PendingDelete
   readonly columns: readonly ColumnModel[]
+  /** The relation asks for an UPDATE of its own. */
+  readonly isPostUpdate: boolean
 }
 
-/** Which of the rows refer to which, by the stored values of their foreign keys. */
-function referencesAmong(rows: readonly PendingDelete[]): RowReference[] {
+function canBeTakenAway({ columns }: RowReference): boolean {
+  return columns.every((column) => column.nullable && !column.primaryKey)
+}
+
+/** Which of the rows refer to which others, or to themselves, by the stored values of their foreign keys. */
+function referencesAmong(rows: readonly PendingDelete[], toThemselves = false): RowReference[] {
   const byKey = new Map(rows.map((row) => [nameOf(row.state.model.table, row.storedKey), row]))
   const references: RowReference[] = []
   for (const from of rows) {
     const values = from.state.committedValues()
-    for (const { table, columns } of foreignKeysOf(from.state)) {
-      const to = byKey.get(
-        nameOf(
-          table,
-          columns.map((column) => values[column.index]),
-        ),
-      )
-      if (to !== undefined && to !== from) references.push({ from, to, columns })
+    for (const { table, columns, isPostUpdate } of foreignKeysOf(from.state)) {
+      const key = columns.map((column) => values[column.index])
+      const to = byKey.get(nameOf(table, key))
+      if (to !== undefined && (to === from) === toThemselves) references.push({ from, to, columns, isPostUpdate })
     }
   }
   return references
@@ -94,25 +82,42 @@ function nameOf(table: string, key: readonly unknown[]): string {
   return `${table} ${key.map(String).join(' ')}`
 }
 
-function foreignKeysOf({
-  model,
-}: InstanceState): { readonly table: string; readonly columns: readonly ColumnModel[] }[] {
+type HeldKey = Pick<RowReference, 'columns' | 'isPostUpdate'> & { readonly table: string }
+
+function foreignKeysOf({ model }: InstanceState): HeldKey[] {
   const byRelation = linksOf(model)
     .filter((link) => link.holder === 'source')
-    .map((link) => ({ table: link.target.table, columns: link.pairs.map(({ source }) => source) }))
+    .map((link) => ({
+      table: link.target.table,
+      columns: link.pairs.map(({ source }) => source),
+      isPostUpdate: isPostUpdate(link),
+    }))
   const named = new Set(byRelation.flatMap(({ columns }) => columns))
-  const alone = model.columns.filter((column) => column.references !== undefined && !named.has(column))
-  return [...byRelation, ...alone.map((column) => ({ table: column.references?.table as string, columns: [column] }))]
+  const alone = model.columns.flatMap((column) => {
+    const { references } = column
+    return references === undefined || named.has(column)
+      ? []
+      : [{ table: references.table, columns: [column], isPostUpdate: false }]
+  })
+  return [...byRelation, ...alone]
 }
 
-function takeAway({ from, columns }: Pick<RowReference, 'from' | 'columns'>): PlanStep[] {
-  const update: PendingUpdate = {
-    state: from.state,
-    changes: new Map(columns.map((column) => [column.index, null])),
-    originals: new Map(),
-    storedKey: from.storedKey,
-    storedVersion: undefined,
-    replaces: undefined,
-  }
-  return updateSteps(from.state.model, [update], from.state.model.key)
+/** All that a row is to let go at once by one UPDATE, and rows of one shape together. */
+function takeAway(references: readonly RowReference[]): PlanStep[] {
+  const byRow = Map.groupBy(references, ({ from }) => from)
+  const updates = [...byRow].map(([from, some]): PendingUpdate => {
+    const changes = new Map<number, unknown>(some.flatMap(({ columns }) => columns.map(({ index }) => [index, null])))
+    const { state, storedKey } = from
+    return {
+      state,
+      changes,
+      originals: new Map(),
+      storedKey,
+      storedVersion: undefined,
+      replaces: undefined,
+      aside: 'rest',
+    }
+  })
+  const byModel = Map.groupBy(updates, ({ state }) => state.model)
+  return [...byModel].flatMap(([model, some]) => updateSteps(model, some, model.key))
 }

@@ -37,7 +37,7 @@ export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void
   const work = collectWork(unit)
   const plan = planFlush(work)
   const flight = beginFlight(unit, work)
-  const hooks = new RowHooks(unit, work, host.rows)
+  const hooks = new RowHooks(unit, host.rows)
   try {
     await runPlan(plan, host.connectionFor, hooks)
     await host.beforeSettle?.()

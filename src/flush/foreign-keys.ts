@@ -129,7 +129,7 @@ function writesChildren(link: RelationLink): boolean {
 }
 
 /** One side asking for it is enough. */
-function isPostUpdate(link: RelationLink): boolean {
+export function isPostUpdate(link: RelationLink): boolean {
   return link.options.postUpdate === true || link.inverse?.options.postUpdate === true
 }
 

@@ -1,14 +1,16 @@
-import type { EntityModel } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
+import { circularDependency } from './circular-dependency.ts'
 import { rowLevels } from './components.ts'
 import { DeferredKey } from './deferred-key.ts'
 import { deleteRounds } from './delete-order.ts'
+import { LateUpdates } from './late-updates.ts'
 import type { PairWork } from './pairs.ts'
-import { insertSteps, updateSteps } from './shapes.ts'
-import type { FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
+import { insertSteps } from './shapes.ts'
+import type { FlushPlan, InsertStep, PairStep, PlanStep } from './steps.ts'
 import { isSelfReferring, modelGroups } from './table-order.ts'
 import { type SplitUpdates, UniqueOrder } from './unique-order.ts'
-import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
+import type { FlushWork, PendingInsert } from './work.ts'
 
 /**
  * Orders the work: tables that others refer to are inserted first and deleted last; within a table rows keep their order, unless one
@@ -60,11 +62,17 @@ function groupInserts(
   const rows = group.flatMap((model) => inserts.get(model) ?? [])
   for (const row of rows) late.withholdItself(row)
   const byState = new Map(rows.map((row) => [row.state, row]))
-  const dependencies = (row: PendingInsert) => deferredStates(row).flatMap((state) => byState.get(state) ?? [])
-  const { levels, broken } = rowLevels(rows, dependencies, canWait)
+  const { levels, broken } = rowLevels(rows, {
+    dependenciesOf: (row) => deferredStates(row).flatMap((state) => byState.get(state) ?? []),
+    canPrecede: (row, other) => keysTo(row, other).every((column) => column.nullable && !column.primaryKey),
+    onClosedCircle: (circle) => {
+      throw circularDependency(circle, keysTo)
+    },
+  })
   const placed = new Set<InstanceState>()
+  const isMissing = (state: InstanceState) => byState.has(state) && !placed.has(state)
   return levels.flatMap((level) => {
-    for (const row of level) if (broken.has(row)) late.withhold(row, placed)
+    for (const row of level) if (broken.has(row)) late.withhold(row, isMissing)
     for (const row of level) placed.add(row.state)
     const byModel = Map.groupBy(level, ({ state }) => state.model)
     return [...byModel].flatMap(([model, some]) => insertSteps(model, some))
@@ -75,70 +83,12 @@ function deferredStates({ values }: PendingInsert): InstanceState[] {
   return values.flatMap((value) => (value instanceof DeferredKey ? [value.state] : []))
 }
 
-/** Whether the foreign keys of a row may be null at first. */
-function canWait({ state, values }: PendingInsert): boolean {
-  return values.every(
-    (value, index) => !(value instanceof DeferredKey) || state.model.columns[index]?.nullable === true,
-  )
-}
-
-/** Foreign keys that are written by an UPDATE of their own, after all rows have been inserted. */
-class LateUpdates {
-  readonly #late: Map<InstanceState, Map<number, unknown>>
-  readonly #inserted: ReadonlySet<InstanceState>
-
-  constructor({ late, inserts }: FlushWork) {
-    this.#late = new Map([...late].map(([state, values]) => [state, new Map(values)]))
-    this.#inserted = new Set(inserts.map(({ state }) => state))
-  }
-
-  /** The row goes in with nulls where what it refers to is not there yet. */
-  withhold(row: PendingInsert, placed: ReadonlySet<InstanceState>): void {
-    row.values.forEach((value, index) => {
-      if (!(value instanceof DeferredKey) || placed.has(value.state)) return
-      this.#add(row.state, index, value)
-      row.values[index] = null
-    })
-  }
-
-  /** A row that refers to itself: at once where its key is known, later where the database makes it. */
-  withholdItself({ state, values }: PendingInsert): void {
-    values.forEach((value, index) => {
-      if (!(value instanceof DeferredKey) || value.state !== state) return
-      const own = values[value.column.index]
-      if (own === undefined || own instanceof DeferredKey) this.#add(state, index, value)
-      values[index] = own === undefined || own instanceof DeferredKey ? null : own
-    })
-  }
-
-  #add(state: InstanceState, index: number, value: unknown): void {
-    const columns = this.#late.get(state) ?? new Map<number, unknown>()
-    this.#late.set(state, columns.set(index, value))
-  }
-
-  /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
-  split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): PendingUpdate[] {
-    const placed = new Set(
-      before.flatMap((step) => (step.kind === 'insert' ? step.inserts.map(({ state }) => state) : [])),
-    )
-    for (const { state, changes } of updates) {
-      for (const [index, value] of changes) {
-        if (!(value instanceof DeferredKey) || placed.has(value.state) || !this.#inserted.has(value.state)) continue
-        this.#add(state, index, value)
-        changes.delete(index)
-      }
-    }
-    return updates.filter(({ changes }) => changes.size > 0)
-  }
-
-  steps(): UpdateStep[] {
-    const updates = [...this.#late].map(([state, changes]): PendingUpdate => {
-      const storedKey = this.#inserted.has(state) ? undefined : state.storedKey
-      return { state, changes, originals: new Map(), storedKey, storedVersion: undefined, replaces: undefined }
-    })
-    const byModel = Map.groupBy(updates, ({ state }) => state.model)
-    return [...byModel].flatMap(([model, rows]) => updateSteps(model, rows, model.key))
-  }
+/** The foreign keys of a row that are to hold the key of another one. */
+function keysTo({ state, values }: PendingInsert, other: PendingInsert): ColumnModel[] {
+  return state.model.columns.filter(({ index }) => {
+    const value = values[index]
+    return value instanceof DeferredKey && value.state === other.state
+  })
 }
 
 function pairSteps({ table, inserts, deletes }: PairWork, kind: PairStep['kind']): PairStep[] {

@@ -3,7 +3,7 @@ import { type EntityModel, isSqlExpression } from '../mapping/index.ts'
 import type { InstanceState, RowEventName, UnitOfWork } from '../state/index.ts'
 import { insertSteps, updateSteps } from './shapes.ts'
 import type { DeleteStep, InsertStep, PlanStep, UpdateStep } from './steps.ts'
-import type { FlushWork, PendingUpdate } from './work.ts'
+import type { PendingUpdate } from './work.ts'
 
 /** Tells a program's listeners of rows that are about to be written, or have been. */
 export interface RowListeners {
@@ -28,14 +28,11 @@ interface Replaced {
 export class RowHooks {
   readonly #unit: UnitOfWork
   readonly #listeners: RowListeners | undefined
-  /** Updates that break a circle are a second half of work that was told already. */
-  readonly #told: ReadonlySet<PendingUpdate>
   readonly #replaced: Replaced[] = []
 
-  constructor(unit: UnitOfWork, work: FlushWork, listeners: RowListeners | undefined) {
+  constructor(unit: UnitOfWork, listeners: RowListeners | undefined) {
     this.#unit = unit
     this.#listeners = listeners
-    this.#told = new Set(listeners === undefined ? [] : work.updates)
   }
 
   /** Whether anybody listens to the rows of a step: asked once a step. */
@@ -82,7 +79,7 @@ export class RowHooks {
   /** A new instance that takes over the row of a deleted one is an insert to the program. */
   #tellWritten(when: 'before' | 'after', step: InsertStep | UpdateStep, connection: Connection): Promise<void> {
     if (step.kind === 'insert') return this.#tell(`${when}Insert`, statesOf(step), connection)
-    const updates = step.updates.filter((update) => this.#told.has(update))
+    const updates = step.updates.filter(isTold)
     const isNew = (update: PendingUpdate) => update.replaces !== undefined
     const state = (update: PendingUpdate) => update.state
     return this.#tell(`${when}Insert`, updates.filter(isNew).map(state), connection).then(() =>
@@ -106,7 +103,7 @@ export class RowHooks {
         },
       }))
     }
-    const updates = step.updates.filter((update) => this.#told.has(update))
+    const updates = step.updates.filter(isTold)
     return updates.map(({ state, changes }) => ({ state, values: changes, set: (i, value) => changes.set(i, value) }))
   }
 
@@ -148,6 +145,11 @@ function holdChanges(state: InstanceState): InstanceState['originals'] {
   const held = state.originals
   state.originals = undefined
   return held
+}
+
+/** What is written aside is a second half of work that was told already. */
+function isTold({ aside }: PendingUpdate): boolean {
+  return aside === undefined
 }
 
 function isRowStep(step: PlanStep): step is RowStep {

@@ -4,7 +4,7 @@ import type { EntityModel } from '../mapping/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
-import { readComputed } from './read-computed.ts'
+import { readChanged } from './read-changed.ts'
 import type { RowHooks } from './row-hooks.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
@@ -79,7 +79,7 @@ async function runUpdates(step: UpdateStep, connection: Connection, made: Made):
   }))
   const missed = await connection.statements.updateRows(connection, step.model, step.set, step.match, rows)
   if (missed.length === 0)
-    return readComputed(
+    return readChanged(
       step,
       connection,
       rows.map(({ match }) => match),
@@ -103,6 +103,7 @@ async function runDeletes(step: DeleteStep, connection: Connection): Promise<voi
   if (missed.length === 0) return
   const states = missed.map((i) => step.deletes[i]?.state)
   if (step.model.version !== undefined) throw staleRows('Deleting', step.model, states, rows.length)
+  if (!step.model.confirmDeletedRows) return
   warn(
     'HEDDLE_DELETE_MISSED',
     `Deleting rows of ${step.model.name}: ${describe(states)} of ${rows.length} were already gone.`,

@@ -54,7 +54,7 @@ export function settleSuccess(unit: UnitOfWork, { work, relations }: Flight, pla
   for (const { state } of work.deletes) unit.becomeDeleted(state)
   for (const insert of work.inserts) settleInsert(unit, insert)
   const planned = plan.flatMap((step) =>
-    step.kind === 'update' ? step.updates.filter(({ isParking }) => isParking !== true) : [],
+    step.kind === 'update' ? step.updates.filter(({ aside }) => aside !== 'parking') : [],
   )
   settleUpdates(unit, new Set([...work.updates, ...planned]))
   for (const { state } of work.inserts) forgetDeletedTargets(state)

@@ -2,13 +2,13 @@ import { type ColumnModel, type EntityModel, isSqlExpression } from '../mapping/
 import type { DeleteStep, InsertStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
-/** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`. */
+/** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`; none where it is turned off. */
 export function insertSteps(model: EntityModel, inserts: readonly PendingInsert[]): InsertStep[] {
   const steps: { step: InsertStep; inserts: PendingInsert[]; shape: string }[] = []
   for (const insert of inserts) {
     const shape = insertShape(model, insert)
     const last = steps.at(-1)
-    if (last?.shape === shape) last.inserts.push(insert)
+    if (model.batch && last?.shape === shape) last.inserts.push(insert)
     else steps.push(startInsertStep(model, insert, shape))
   }
   return steps.map(({ step }) => step)
@@ -28,9 +28,14 @@ function letterOf(value: unknown): string {
 function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string) {
   const inserts = [insert]
   const columns = model.columns.filter((column) => shape[column.index] !== '-')
-  const returning = model.columns.filter((column) => shape[column.index] !== 'v')
+  const returning = model.columns.filter((column) => shape[column.index] !== 'v' && isReadAtOnce(model, column))
   const step: InsertStep = { kind: 'insert', model, columns, returning, inserts }
   return { step, inserts, shape }
+}
+
+/** Whether a value that the database makes is read by the flush: a key or a version has to be known, the others where it is wanted. */
+export function isReadAtOnce({ eagerDefaults }: EntityModel, { primaryKey, version }: ColumnModel): boolean {
+  return eagerDefaults || primaryKey || version
 }
 
 /** Updates of the same columns travel together. */
@@ -39,14 +44,18 @@ export function updateSteps(
   updates: readonly PendingUpdate[],
   match: readonly ColumnModel[] = matchOf(model),
 ): UpdateStep[] {
+  if (!model.batch) return updates.map((update) => updateStep(model, [update], updateShape(model, update), match))
   const groups = Map.groupBy(updates, (update) => updateShape(model, update))
-  return [...groups].map(([shape, group]) => ({
-    kind: 'update',
-    model,
-    set: model.columns.filter((column) => shape[column.index] !== '-'),
-    match,
-    updates: group,
-  }))
+  return [...groups].map(([shape, group]) => updateStep(model, group, shape, match))
+}
+
+function updateStep(
+  model: EntityModel,
+  updates: readonly PendingUpdate[],
+  shape: string,
+  match: readonly ColumnModel[],
+): UpdateStep {
+  return { kind: 'update', model, set: model.columns.filter(({ index }) => shape[index] !== '-'), match, updates }
 }
 
 function updateShape(model: EntityModel, { changes }: PendingUpdate): string {
@@ -55,8 +64,11 @@ function updateShape(model: EntityModel, { changes }: PendingUpdate): string {
   return shape
 }
 
-export function deleteStep(model: EntityModel, deletes: readonly PendingDelete[]): DeleteStep {
-  return { kind: 'delete', model, match: matchOf(model), deletes }
+/** Rows of one entity, together unless that is turned off. */
+export function deleteSteps(model: EntityModel, deletes: readonly PendingDelete[]): DeleteStep[] {
+  const match = matchOf(model)
+  const groups = model.batch ? [deletes] : deletes.map((row) => [row])
+  return groups.map((group) => ({ kind: 'delete', model, match, deletes: group }))
 }
 
 /** How a row is found: by its key, and by its version where it has one. */

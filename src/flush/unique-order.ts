@@ -1,6 +1,6 @@
 import { type EntityModel, linksOf } from '../mapping/index.ts'
 import { rowLevels } from './components.ts'
-import { deleteStep, updateSteps } from './shapes.ts'
+import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
 import { freedBy, parkingValue, takenBy, type UniqueColumns, uniquesOf } from './unique-values.ts'
 import type { FlushWork, PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
@@ -94,7 +94,7 @@ export class UniqueOrder {
   /** What comes before the inserts of the entity. */
   before(split: SplitUpdates): PlanStep[] {
     const steps: PlanStep[] = this.#parked.flatMap((row) => this.#park(row))
-    if (this.removed.size > 0) steps.push(deleteStep(this.#model, [...this.removed]))
+    if (this.removed.size > 0) steps.push(...deleteSteps(this.#model, [...this.removed]))
     return [...steps, ...this.#inOrder(split([...this.#early].filter((update) => !this.#last.has(update))))]
   }
 
@@ -113,7 +113,11 @@ export class UniqueOrder {
     const among = new Set<Freer>(updates)
     const holders = (update: PendingUpdate) =>
       this.#holdersOf(update).filter((row) => among.has(row)) as PendingUpdate[]
-    const { levels, broken } = rowLevels(updates, holders, () => true)
+    const { levels, broken } = rowLevels<PendingUpdate>(updates, {
+      dependenciesOf: holders,
+      canPrecede: () => true,
+      onClosedCircle: ([first]) => first as PendingUpdate,
+    })
     const steps = levels.flatMap((level): PlanStep[] => {
       const whole = level.filter((row) => !broken.has(row))
       const parked = level.filter((row) => broken.has(row)).flatMap((row) => this.#park(row))
@@ -135,7 +139,7 @@ export class UniqueOrder {
     if (key.some(({ index }) => changes.has(index))) {
       row.storedKey = key.map(({ index }, i) => (changes.has(index) ? changes.get(index) : storedKey?.[i]))
     }
-    return changes.size === 0 ? [] : updateSteps(this.#model, [{ ...parking, isParking: true }], key)
+    return changes.size === 0 ? [] : updateSteps(this.#model, [{ ...parking, aside: 'parking' as const }], key)
   }
 }
 

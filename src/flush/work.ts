@@ -32,8 +32,11 @@ export interface PendingUpdate {
   readonly storedVersion: unknown
   /** The doomed instance whose row this instance takes over: its key was deleted and inserted in one flush. */
   readonly replaces: InstanceState | undefined
-  /** Only gives a unique value up for a while, for another row to take it: the record knows nothing of it. */
-  readonly isParking?: boolean
+  /**
+   * Not the update of a row but a part of something else. `'parking'`: only gives a unique value up for a while, for another row to take
+   * it, and the record knows nothing of it. `'rest'`: what could not be written with the row, or opens a circle before it is deleted.
+   */
+  readonly aside?: 'parking' | 'rest'
 }
 
 export interface PendingDelete {
@@ -192,7 +195,7 @@ function nullKey(state: InstanceState, column: ColumnModel): FlushError {
 }
 
 /** What changes with every UPDATE: the version counter, and columns with `onUpdate`. */
-function addAutomaticChanges(state: InstanceState, changes: Map<number, unknown>): void {
+export function addAutomaticChanges(state: InstanceState, changes: Map<number, unknown>): void {
   for (const column of state.model.columns) {
     if (changes.has(column.index)) continue
     if (column.version) {
@@ -215,7 +218,7 @@ function nextVersion(state: InstanceState, column: ColumnModel, version: unknown
 }
 
 /** The version that the row had when it was read, whatever the program has set since. */
-function storedVersionOf(state: InstanceState): unknown {
+export function storedVersionOf(state: InstanceState): unknown {
   const { version } = state.model
   if (version === undefined) return undefined
   const original = state.originals?.get(version.index)

@@ -19,6 +19,12 @@ export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnMod
   checkKey(spec, where)
   if (version) checkVersion(spec, where)
   if (spec.readOnly) checkReadOnly(spec, where)
+  if (spec.serverOnUpdate && (spec.primaryKey || spec.computed !== undefined || spec.makeOnUpdate !== undefined)) {
+    refuse(
+      where,
+      'serverOnUpdate() is for what only the database changes; a key, computed() and onUpdate() are not that.',
+    )
+  }
   if (spec.deferred && (spec.primaryKey || version || references !== undefined)) {
     refuse(where, 'a key, a foreign key or a version cannot be deferred: sessions need it with every row.')
   }
@@ -57,15 +63,26 @@ function checkVersion(spec: ColumnSpec, where: ColumnPlace): void {
   if (spec.nullable) refuse(where, 'a version cannot be null; remove nullable().')
   if (spec.primaryKey) refuse(where, 'a version changes at each UPDATE, so it cannot be part of the primary key.')
   if (spec.references !== undefined) refuse(where, 'a version counts, so it cannot reference another table.')
-  if (spec.initial !== undefined || spec.makeOnUpdate !== undefined || spec.serverDefault !== undefined) {
-    refuse(where, 'heddle itself sets a version; remove default(), onUpdate() and serverDefault().')
+  const isServers = spec.readOnly && spec.nextVersion === false
+  if (
+    !isServers &&
+    (spec.initial !== undefined || spec.makeOnUpdate !== undefined || spec.serverDefault !== undefined)
+  ) {
+    refuse(
+      where,
+      "heddle itself sets a version; remove default(), onUpdate() and serverDefault(), or write version('database').",
+    )
   }
 }
 
 function checkReadOnly(spec: ColumnSpec, where: ColumnPlace): void {
   const what = spec.computed === undefined ? 'read-only' : 'computed'
   if (spec.primaryKey) refuse(where, `a ${what} column cannot be part of the primary key.`)
-  if (spec.version) refuse(where, `a ${what} column cannot be a version, which heddle writes.`)
+  if (spec.version && (spec.nextVersion !== false || spec.computed !== undefined))
+    refuse(
+      where,
+      `a ${what} column cannot be a version that heddle writes; version('database') leaves that to the database.`,
+    )
   if (spec.initial !== undefined || spec.makeOnUpdate !== undefined) {
     refuse(where, `a ${what} column is never written; remove default() and onUpdate().`)
   }

@@ -26,9 +26,10 @@ export interface ColumnSpec {
   readonly primaryKey: boolean
   readonly unique: boolean
   readonly version: boolean
-  /** false: only the program changes the version. undefined: it counts. */
+  /** false: only the program changes the version, or, where the column is read-only, the database. undefined: it counts. */
   readonly nextVersion: NextVersion | false | undefined
   readonly computed: Computed | undefined
+  readonly serverOnUpdate: boolean
   readonly readOnly: boolean
   readonly deferred: boolean
   readonly initial: Initial | undefined
@@ -47,6 +48,7 @@ const PLAIN = {
   version: false,
   nextVersion: undefined,
   computed: undefined,
+  serverOnUpdate: false,
   readOnly: false,
   deferred: false,
   initial: undefined,
@@ -163,9 +165,20 @@ export class Column<Value, Flags extends ColumnFlag = never> {
    */
   version(next: (previous: Value | undefined) => Value): Column<Value, Flags | 'optional'>
   version(next: false): Column<Value, Flags>
-  version(next?: ((previous: Value | undefined) => Value) | false): Column<Value, Flags> {
+  /**
+   * The same with versions that the database makes, by a trigger for example: heddle never writes the column, reads it back after INSERT
+   * and UPDATE, and finds the row by it.
+   *
+   * @example
+   * rev: integer().serverDefault(sql`1`).version('database')
+   */
+  version(next: 'database'): Column<Value, Flags | 'optional' | 'readOnly'>
+  version(next?: ((previous: Value | undefined) => Value) | false | 'database'): Column<Value, Flags> {
+    if (next === 'database') return this.#with({ version: true, nextVersion: false, readOnly: true })
     if (next !== undefined && next !== false && typeof next !== 'function') {
-      throw new MappingError(`version(…) takes a function that makes the next version, or false, got ${found(next)}.`)
+      throw new MappingError(
+        `version(…) takes a function that makes the next version, 'database', or false, got ${found(next)}.`,
+      )
     }
     return this.#with({ version: true, nextVersion: next as NextVersion | false | undefined })
   }
@@ -197,6 +210,16 @@ export class Column<Value, Flags extends ColumnFlag = never> {
    */
   readOnly(): Column<Value, Flags | 'optional' | 'readOnly'> {
     return this.#with({ readOnly: true })
+  }
+
+  /**
+   * The database changes the value at every UPDATE that does not set it, by a trigger for example: it is read back after the UPDATE.
+   *
+   * @example
+   * changedAt: timestamp().serverDefault(sql`current_timestamp`).serverOnUpdate()
+   */
+  serverOnUpdate(): Column<Value, Flags> {
+    return this.#with({ serverOnUpdate: true })
   }
 
   /**

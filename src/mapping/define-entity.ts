@@ -45,7 +45,7 @@ function assemble(
     loaded: columns.some((column) => column.deferred)
       ? Object.freeze(columns.filter((column) => !column.deferred))
       : columns,
-    computed: Object.freeze(columns.filter((column) => column.computed !== undefined)),
+    changing: Object.freeze(columns.filter((column) => isChanging(column))),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     key: Object.freeze(columns.filter((column) => column.primaryKey)),
     version: columns.find((column) => column.version),
@@ -59,6 +59,10 @@ function assemble(
     },
   })
   return model
+}
+
+function isChanging({ computed, serverOnUpdate, version, readOnly }: ColumnModel): boolean {
+  return computed !== undefined || serverOnUpdate || (version && readOnly)
 }
 
 function isGenerated({ autoincrement, serverDefault, readOnly }: ColumnModel): boolean {

@@ -25,14 +25,37 @@ export interface EntityOptions<Property extends string = string> {
   readonly uniques?: readonly (readonly Property[])[]
   /** Conditions that every row must meet, as SQL expressions. */
   readonly checks?: readonly SqlExpression[]
+  /** Rows of one shape travel in one statement, between the listeners of all of them. `false`: one by one. Default: true. */
+  readonly batch?: boolean
+  /** A DELETE that finds fewer rows than it was sent for gives the warning `HEDDLE_DELETE_MISSED`. Default: true. */
+  readonly confirmDeletedRows?: boolean
+  /**
+   * What the database makes (defaults, computed columns) is read back by the flush. `false`: it is left to be read by `refresh`,
+   * which saves a SELECT where the database has no RETURNING; keys and versions are read back all the same. Default: true.
+   */
+  readonly eagerDefaults?: boolean
+}
+
+/** How a flush treats the rows of an entity. */
+export interface FlushOptions {
+  readonly batch: boolean
+  readonly confirmDeletedRows: boolean
+  readonly eagerDefaults: boolean
 }
 
 /** The options of an entity, checked. */
-export interface ReadEntityOptions {
+export interface ReadEntityOptions extends FlushOptions {
   readonly schema: string | undefined
   readonly indexes: readonly IndexModel[]
   readonly checks: readonly SqlExpression[]
 }
+
+const FLUSH_DEFAULTS: FlushOptions = {
+  batch: true,
+  confirmDeletedRows: true,
+  eagerDefaults: true,
+}
+const FLUSH_NAMES = Object.keys(FLUSH_DEFAULTS) as readonly (keyof FlushOptions)[]
 
 /**
  * Checks the options of an entity.
@@ -45,7 +68,7 @@ export function readEntityOptions(
   options: EntityOptions,
   properties: ReadonlySet<string>,
 ): ReadEntityOptions {
-  checkOptionNames(place, options, ['schema', 'indexes', 'uniques', 'checks'])
+  checkOptionNames(place, options, ['schema', 'indexes', 'uniques', 'checks', ...FLUSH_NAMES])
   const indexes = listOf(place, 'indexes', options.indexes).map((index) =>
     readIndex(place, 'indexes', index, properties),
   )
@@ -57,7 +80,18 @@ export function readEntityOptions(
     schema: readSchema(place, options.schema),
     indexes: Object.freeze(all),
     checks: readChecks(place, options.checks),
+    ...readFlushOptions(place, options),
   }
+}
+
+function readFlushOptions(place: string, options: EntityOptions): FlushOptions {
+  for (const name of FLUSH_NAMES) {
+    const given: unknown = options[name]
+    if (given !== undefined && typeof given !== 'boolean')
+      throw new MappingError(`${place}: ${name} must be true or false, got ${found(given)}.`)
+  }
+  const given = FLUSH_NAMES.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])
+  return { ...FLUSH_DEFAULTS, ...Object.fromEntries(given) }
 }
 
 function readSchema(place: string, schema: unknown): string | undefined {

@@ -101,9 +101,11 @@ export interface ColumnModel {
   readonly serverDefault: SqlExpression | undefined
   /** Guards against lost updates. */
   readonly version: boolean
-  /** What makes versions: undefined where they count 1, 2, 3; false where only the program sets them. */
+  /** What makes versions: undefined where they count 1, 2, 3; false where the program sets them, or, read-only, the database. */
   readonly nextVersion: NextVersion | false | undefined
   readonly computed: Computed | undefined
+  /** The database changes the value at each UPDATE that does not set it. */
+  readonly serverOnUpdate: boolean
   /** The database alone makes its values: computed columns, and those declared so. */
   readonly readOnly: boolean
   /** Queries leave it out. */
@@ -129,6 +131,12 @@ export interface RelationSource {
 
 /** An entity: a class of instances and the table that holds their rows. */
 export interface EntityModel {
+  /** Whether rows of one shape travel together, between their listeners. */
+  readonly batch: boolean
+  /** Whether a DELETE that finds fewer rows is worth a warning. */
+  readonly confirmDeletedRows: boolean
+  /** Whether what the database makes is read back at once. */
+  readonly eagerDefaults: boolean
   /** The class's name where it is known, else the table's; for messages. */
   readonly name: string
   readonly table: string
@@ -138,7 +146,8 @@ export interface EntityModel {
   readonly columnOf: ReadonlyMap<string, ColumnModel>
   /** The columns that queries read: all but the deferred ones; the very list of `columns` where none is deferred. */
   readonly loaded: readonly ColumnModel[]
-  readonly computed: readonly ColumnModel[]
+  /** Columns that the database changes with an UPDATE: computed ones, and those declared so. */
+  readonly changing: readonly ColumnModel[]
   /** The columns of the primary key, in order; at least one. */
   readonly key: readonly ColumnModel[]
   readonly version: ColumnModel | undefined

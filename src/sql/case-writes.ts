@@ -31,13 +31,18 @@ const DELETES_AT_ONCE = 1_024
  */
 export async function updateByCase(write: Write): Promise<readonly number[]> {
   const perRow = write.set.length * (identifying(write).length + 1) + write.compared.length
-  const changesMatch = write.set.some((column) => write.match.includes(column))
+  const changesMatch = write.match.some((column) => write.set.includes(column) || isMadeByDatabase(column))
   const missing: number[] = []
   for (const chunk of chunksFor(write, UPDATES_AT_ONCE, perRow)) {
     const absent = changesMatch ? await updateFound(write, chunk.rows) : await updateAll(write, chunk.rows)
     for (const index of absent) missing.push(chunk.start + index)
   }
   return missing
+}
+
+/** A version that a trigger changes: no row is found by the old one once it is updated. */
+function isMadeByDatabase({ version, readOnly }: ColumnModel): boolean {
+  return version && readOnly
 }
 
 /**

@@ -1,0 +1,91 @@
+import type { InstanceState } from '../state/index.ts'
+import { DeferredKey } from './deferred-key.ts'
+import { updateSteps } from './shapes.ts'
+import type { PlanStep, UpdateStep } from './steps.ts'
+import { addAutomaticChanges, type FlushWork, type PendingInsert, type PendingUpdate, storedVersionOf } from './work.ts'
+
+/**
+ * Foreign keys that are written by an UPDATE of their own, after all rows have been inserted. Where that is the only one of a stored row,
+ * it is an update like any other: told to listeners, and with the version. A row that this flush has inserted or updated before is not
+ * told, and not counted, twice.
+ */
+export class LateUpdates {
+  readonly #late: Map<InstanceState, Map<number, unknown>>
+  readonly #inserted: ReadonlySet<InstanceState>
+  readonly #updates: ReadonlyMap<InstanceState, PendingUpdate>
+
+  constructor({ late, inserts, updates }: FlushWork) {
+    this.#late = new Map([...late].map(([state, values]) => [state, new Map(values)]))
+    this.#inserted = new Set(inserts.map(({ state }) => state))
+    this.#updates = new Map(updates.map((update) => [update.state, update]))
+  }
+
+  /** The row goes in with nulls where what it refers to is not there yet. */
+  withhold(row: PendingInsert, isMissing: (other: InstanceState) => boolean): void {
+    row.values.forEach((value, index) => {
+      if (!(value instanceof DeferredKey) || !isMissing(value.state)) return
+      this.#add(row.state, index, value)
+      row.values[index] = null
+    })
+  }
+
+  /** A row that refers to itself: at once where its key is known, later where the database makes it. */
+  withholdItself({ state, values }: PendingInsert): void {
+    values.forEach((value, index) => {
+      if (!(value instanceof DeferredKey) || value.state !== state) return
+      const own = values[value.column.index]
+      if (own === undefined || own instanceof DeferredKey) this.#add(state, index, value)
+      values[index] = own === undefined || own instanceof DeferredKey ? null : own
+    })
+  }
+
+  #add(state: InstanceState, index: number, value: unknown): void {
+    const columns = this.#late.get(state) ?? new Map<number, unknown>()
+    this.#late.set(state, columns.set(index, value))
+  }
+
+  /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
+  split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): PendingUpdate[] {
+    const placed = new Set(
+      before.flatMap((step) => (step.kind === 'insert' ? step.inserts.map(({ state }) => state) : [])),
+    )
+    for (const { state, changes } of updates) {
+      for (const [index, value] of changes) {
+        if (!(value instanceof DeferredKey) || placed.has(value.state) || !this.#inserted.has(value.state)) continue
+        this.#add(state, index, value)
+        changes.delete(index)
+      }
+    }
+    return updates.filter(({ changes }) => changes.size > 0)
+  }
+
+  steps(): UpdateStep[] {
+    const updates = [...this.#late].map(([state, changes]) => this.#updateOf(state, changes))
+    const byModel = Map.groupBy(updates, ({ state }) => state.model)
+    return [...byModel].flatMap(([model, rows]) => [
+      ...updateSteps(
+        model,
+        rows.filter(({ aside }) => aside === undefined),
+      ),
+      ...updateSteps(
+        model,
+        rows.filter(({ aside }) => aside !== undefined),
+        model.key,
+      ),
+    ])
+  }
+
+  #updateOf(state: InstanceState, changes: Map<number, unknown>): PendingUpdate {
+    const update = { state, changes, originals: new Map(), storedVersion: undefined, replaces: undefined }
+    if (this.#inserted.has(state)) return { ...update, storedKey: undefined, aside: 'rest' }
+    const first = this.#updates.get(state)
+    if (first !== undefined && first.changes.size > 0) return { ...update, storedKey: keyAfter(first), aside: 'rest' }
+    addAutomaticChanges(state, changes)
+    return { ...update, storedKey: state.storedKey as readonly unknown[], storedVersion: storedVersionOf(state) }
+  }
+}
+
+/** The key by which a row is found once it has been updated. */
+function keyAfter({ state, changes, storedKey }: PendingUpdate): readonly unknown[] {
+  return state.model.key.map(({ index }, i) => (changes.has(index) ? changes.get(index) : storedKey?.[i]))
+}
