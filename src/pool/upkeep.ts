@@ -137,7 +137,10 @@ export class Upkeep<R extends object> {
     this.destroy(resource)
   }
 
-  /** Ends a resource in order, with the reason; one that is broken, or does not close in time, at once. Never rejects. */
+  /**
+   * Ends a resource in order, with the reason; at once where it is broken, or stale: what made it so may keep it from closing, and
+   * somebody may wait for its place. Never rejects.
+   */
   async retire(slot: Slot<R>, reason: unknown): Promise<void> {
     const resource = slot.resource as R
     const broken = this.#keeper.brokenBy(resource)
@@ -146,6 +149,12 @@ export class Upkeep<R extends object> {
       return
     }
     this.#announceClose(slot, reason)
+    if (slot.generation !== this.#generation) {
+      slot.machine.enter('discard')
+      slot.empty()
+      this.destroy(resource)
+      return
+    }
     slot.machine.enter('retire')
     slot.forgetHolder()
     await this.close(resource)

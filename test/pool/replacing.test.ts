@@ -120,6 +120,15 @@ describe('invalidating', () => {
     expect(keeper.peak).toBe(3)
   })
 
+  it('everything stale is ended at once: what made it so may keep it from closing in order', async () => {
+    const { pool, keeper } = makePool({ size: 1, maxOverflow: 0 })
+    await (await pool.acquire({ label: 'first' })).release()
+    keeper.closeGate = deferred().promise
+    pool.invalidateAll('the network is gone')
+    expect((await pool.acquire({ label: 'second' })).resource.id).toBe(2)
+    expect(keeper.made[0]?.log).toContain('destroy')
+  })
+
   it('one that was being opened at that time counts as opened before', async () => {
     const { pool, keeper } = makePool(one)
     keeper.holdsOpenings = true

