@@ -289,6 +289,23 @@ export class NotInitializedError extends HeddleError {
   static readonly code: string = 'HEDDLE_NOT_INITIALIZED'
 }
 
+// ----------------------------------------------------------------------------------------------- threads
+
+/** What belongs to one thread was to be sent to another: an instance, a session, an engine, a connection. Says where it was found. */
+export class UnsendableError extends InvalidRequestError {
+  static override readonly code: string = 'HEDDLE_UNSENDABLE'
+  /** The way to it in what was to be sent: `item.orders[3].customer`. */
+  readonly path: string
+  constructor(message: string, options: HeddleErrorOptions & { readonly path?: string } = {}) {
+    super(message, options)
+    this.path = options.path ?? ''
+  }
+}
+/** A worker thread ended before it had answered: an error that nobody caught, `process.exit()`, too little memory. */
+export class ThreadEndedError extends HeddleError {
+  static readonly code: string = 'HEDDLE_THREAD_ENDED'
+}
+
 // ------------------------------------------------------------------------------------------------ set-up
 
 /** An argument or an option is wrong. */
@@ -299,7 +316,7 @@ export class ArgumentError extends HeddleError {
 export class UrlError extends ArgumentError {
   static override readonly code: string = 'HEDDLE_URL'
 }
-/** The package of a driver is not installed; the message says which one to install. */
+/** The package of a driver, or of worker threads, is not installed; the message says which one to install. */
 export class DriverMissingError extends HeddleError {
   static readonly code: string = 'HEDDLE_DRIVER_MISSING'
 }

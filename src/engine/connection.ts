@@ -3,6 +3,7 @@ import type { DriverConnection, Outcome, Statement } from '../drivers/index.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { compileQuery, type Dialect, type Statements, statementsOf } from '../sql/index.ts'
+import { keepInThread } from '../support/index.ts'
 import { runInsideSavepoint, runInTransaction } from './blocks.ts'
 import { Circuit } from './circuit.ts'
 import type { EngineCore } from './core.ts'
@@ -44,6 +45,7 @@ export class Connection implements ListenedConnection, AsyncDisposable {
   constructor(core: EngineCore, lease: Lease<DriverConnection>, label: string, options: ExecutionOptions) {
     this.label = label
     this.#circuit = new Circuit(core, lease, this, options)
+    keepInThread(this)
   }
 
   // ------------------------------------------------------------------------------------------------ facts

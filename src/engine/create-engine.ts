@@ -3,6 +3,7 @@ import { EventHub } from '../support/index.ts'
 import { EngineCore } from './core.ts'
 import { Engine } from './engine.ts'
 import type { EngineEvents } from './events.ts'
+import { listEngine } from './live.ts'
 import { checkEngineOptions, checkIsolation, type EngineOptions, mergeExecutionOptions } from './options.ts'
 import { EngineUrl, parseUrl } from './url.ts'
 
@@ -23,7 +24,9 @@ export function createEngine(url: string | EngineUrl, options: EngineOptions = {
   const primary = new EngineCore(parsed, options, events)
   checkIsolation(primary.dialect, execution.isolation, `createEngine() for '${parsed}'`)
   const replicas = (options.replicas ?? []).map((replica) => replicaCore(primary, replica, options))
-  return new Engine({ primary, replicas, replicaTurns: 0 }, execution)
+  const parts = { primary, replicas, replicaTurns: 0 }
+  listEngine(parts)
+  return new Engine(parts, execution)
 }
 
 /** A replica's listeners are the engine's: what happens on one is heard in the same place. */

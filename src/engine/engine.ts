@@ -3,20 +3,13 @@ import type { DriverConnection } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import type { Pool, PoolStatus } from '../pool/index.ts'
 import type { Dialect } from '../sql/index.ts'
-import type { Listener, ListenOptions } from '../support/index.ts'
+import { keepInThread, type Listener, type ListenOptions } from '../support/index.ts'
 import { Connection } from './connection.ts'
 import type { EngineCore } from './core.ts'
 import { type EngineEvents, eventNames } from './events.ts'
 import { type ConnectOptions, checkConnectOptions, type ExecutionOptions, mergeExecutionOptions } from './options.ts'
+import { disposeParts, type EngineParts } from './parts.ts'
 import type { EngineUrl } from './url.ts'
-
-/** The database of an engine and its replicas, shared by the engines that `withOptions` derives. */
-export interface EngineParts {
-  readonly primary: EngineCore
-  readonly replicas: readonly EngineCore[]
-  /** How many connections went to replicas: they are taken in turn. */
-  replicaTurns: number
-}
 
 /**
  * A database and the pool of connections to it: made once by `createEngine`, shared by all, disposed of at the end. Connects lazily.
@@ -34,6 +27,7 @@ export class Engine implements AsyncDisposable {
   constructor(parts: EngineParts, options: ExecutionOptions) {
     this.#parts = parts
     this.#options = options
+    keepInThread(this)
   }
 
   /** Where the database is. Prints with the password masked. */
@@ -151,8 +145,7 @@ export class Engine implements AsyncDisposable {
    * @param options.close false leaves idle connections open and forgets them: for a process that shares them with its parent
    */
   async dispose(options: { readonly close?: boolean } = {}): Promise<void> {
-    const { primary, replicas } = this.#parts
-    await Promise.all([primary, ...replicas].map((core) => core.dispose(options.close ?? true)))
+    await disposeParts(this.#parts, options.close ?? true)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

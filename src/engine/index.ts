@@ -9,6 +9,7 @@ export type { Executable } from './executable.ts'
 export { engineDialect } from './kysely-dialect.ts'
 export { kyselyOver, type StatementRunner } from './kysely-over.ts'
 export type { ListenedConnection } from './listened-connection.ts'
+export { disposeAllEngines } from './live.ts'
 export type {
   ConnectOptions,
   EngineOptions,

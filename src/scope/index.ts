@@ -1,3 +1,4 @@
+export type { ParallelProgress } from '../support/index.ts'
 export { type ExclusiveLock, type RunExclusiveOptions, runExclusive } from './run-exclusive.ts'
 export {
   type ScopedSession,
@@ -7,4 +8,4 @@ export {
   scopedSession,
 } from './scoped-session.ts'
 export type { Propagation, ScopedTransactionOptions } from './transaction-options.ts'
-export { type ParallelProgress, type WorkParallelOptions, workParallel } from './work-parallel.ts'
+export { type WorkParallelOptions, workParallel } from './work-parallel.ts'

@@ -1,4 +1,4 @@
-import { ArgumentError, SessionClosedError } from '../errors.ts'
+import { ArgumentError } from '../errors.ts'
 import { isSessionmaker, type Session, type Sessionmaker } from '../session/index.ts'
 import {
   aBoolean,
@@ -6,24 +6,15 @@ import {
   anAbortSignal,
   anInteger,
   aString,
-  attachSuppressed,
   describeValue,
+  type ParallelProgress,
   type RulesOf,
   readOptions,
+  runParallel,
 } from '../support/index.ts'
 import { runBlockWithin } from './interruption.ts'
-import { type Entry, ItemSource } from './item-source.ts'
 import { type SessionScopes, scopesOf } from './scoped-session.ts'
 import { openTransaction } from './transaction.ts'
-
-/** How far {@link workParallel} has come. */
-export interface ParallelProgress {
-  /** Items that have ended, failed ones included. */
-  readonly done: number
-  /** All items, where their number is known: of arrays, sets and maps. */
-  readonly total: number | undefined
-  readonly failed: number
-}
 
 /** How {@link workParallel} goes about it. */
 export interface WorkParallelOptions {
@@ -91,8 +82,10 @@ export async function workParallel<S extends Session, Item, Result>(
     settle: false,
     label: 'workParallel',
   })
-  const parallel = new ParallelWork<S, Item, Result>(openerOf(sessions), new ItemSource(items), work, settings)
-  const outcomes = await parallel.run()
+  const open = openerOf(sessions)
+  const onItem = (item: Item, index: number, signal: AbortSignal) =>
+    open((session) => work(session, item, index), `${settings.label} #${index}`, signal)
+  const outcomes = await runParallel('workParallel()', items, onItem, settings)
   if (settings.settle) return outcomes
   return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<Result>).value)
 }
@@ -110,88 +103,4 @@ function openerOf<S extends Session>(sessions: SessionScopes<S> | Sessionmaker<S
   throw new ArgumentError(
     `workParallel(): what scopedSession() or sessionmaker() gives is needed first, not ${describeValue(sessions)}.`,
   )
-}
-
-type Settings = WorkParallelOptions & Required<Pick<WorkParallelOptions, 'concurrency' | 'settle' | 'label'>>
-
-class ParallelWork<S extends Session, Item, Result> {
-  readonly #open: Open<S>
-  readonly #source: ItemSource<Item>
-  readonly #work: Work<S, Item, Result>
-  readonly #settings: Settings
-  readonly #outcomes: PromiseSettledResult<Result>[] = []
-  readonly #stop = new AbortController()
-  /** What is thrown in the end; set once. */
-  #error: { readonly value: unknown } | undefined
-  #done = 0
-  #failed = 0
-
-  constructor(open: Open<S>, source: ItemSource<Item>, work: Work<S, Item, Result>, settings: Settings) {
-    this.#open = open
-    this.#source = source
-    this.#work = work
-    this.#settings = settings
-  }
-
-  async run(): Promise<PromiseSettledResult<Result>[]> {
-    const { concurrency, signal } = this.#settings
-    const onAbort = () => this.#end(signal?.reason)
-    if (signal?.aborted === true) onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const workers = Math.min(concurrency, this.#source.total ?? concurrency)
-    await Promise.all(Array.from({ length: workers }, () => this.#workOnItems()))
-    signal?.removeEventListener('abort', onAbort)
-    await this.#source.close().catch((failure: unknown) => this.#end(failure))
-    if (this.#error === undefined) return this.#outcomes
-    this.#keepFailedEnds(this.#error.value)
-    throw this.#error.value
-  }
-
-  /** Never rejects: an error ends the whole. */
-  async #workOnItems(): Promise<void> {
-    const { signal } = this.#stop
-    try {
-      for (;;) {
-        const entry = await this.#source.next(signal)
-        if (entry === undefined) return
-        await this.#workOn(entry)
-      }
-    } catch (error) {
-      if (error !== signal.reason) this.#end(error)
-    }
-  }
-
-  async #workOn({ index, item }: Entry<Item>): Promise<void> {
-    const { signal } = this.#stop
-    const label = `${this.#settings.label} #${index}`
-    try {
-      const value = await this.#open((session) => this.#work(session, item, index), label, signal)
-      this.#outcomes[index] = { status: 'fulfilled', value }
-    } catch (reason) {
-      if (signal.aborted && reason === signal.reason) return
-      this.#failed++
-      this.#outcomes[index] = { status: 'rejected', reason }
-      if (!this.#settings.settle) this.#end(reason)
-    }
-    this.#done++
-    this.#settings.onProgress?.({ done: this.#done, total: this.#source.total, failed: this.#failed })
-  }
-
-  /** The first error stops all; further ones are kept with it. */
-  #end(error: unknown): void {
-    if (this.#error !== undefined) {
-      attachSuppressed(this.#error.value, error)
-      return
-    }
-    this.#error = { value: error }
-    this.#stop.abort(
-      new SessionClosedError('workParallel() has stopped, because another item failed.', { cause: error }),
-    )
-  }
-
-  /** Rollbacks of stopped items that failed were kept with the reason of the stop, which nobody else sees. */
-  #keepFailedEnds(error: unknown): void {
-    const { suppressed = [] } = this.#stop.signal.reason as SessionClosedError
-    for (const failure of suppressed) attachSuppressed(error, failure)
-  }
 }

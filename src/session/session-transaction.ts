@@ -1,6 +1,6 @@
 import { InvalidRequestError, PendingRollbackError, ResourceClosedError } from '../errors.ts'
 import { Snapshot } from '../state/index.ts'
-import { defineLifecycle, type Machine } from '../support/index.ts'
+import { defineLifecycle, keepInThread, type Machine } from '../support/index.ts'
 import { Callbacks } from './callbacks.ts'
 import type { Enlistment } from './enlistment.ts'
 import type { Bind } from './options.ts'
@@ -69,6 +69,7 @@ export class SessionTransaction {
     this.enlistments = parent?.enlistments ?? new Map()
     this.#machine = transactionLifecycle.create()
     this.#ends = ends
+    keepInThread(this)
   }
 
   /** Whether it is a savepoint. */

@@ -12,6 +12,7 @@ import {
   checkOptions,
   type EventHub,
   either,
+  keepInThread,
   type Listener,
   type ListenOptions,
 } from '../support/index.ts'
@@ -91,6 +92,7 @@ export class Session extends SessionTransactions {
     // Out of the sight of JSON.stringify and console.log.
     Object.defineProperty(this, 'core', { enumerable: false })
     this.#loader = new SessionLoader(this.core)
+    keepInThread(this)
   }
 
   /** The engine or connection for what has no bind of its own. */

@@ -15,6 +15,7 @@ export {
   type RowEventName,
 } from './entity-events.ts'
 export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
+export { fromObject } from './from-object.ts'
 export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'

@@ -10,6 +10,8 @@ export type { LaneEntry } from './lane.ts'
 export { Lane } from './lane.ts'
 export type { Lifecycle, LifecycleDefinition, Machine, Move } from './lifecycle.ts'
 export { defineLifecycle, describeLifecycle } from './lifecycle.ts'
+export { LiveList } from './live-list.ts'
+export { keepInThread } from './one-thread.ts'
 export type { Rule, RulesOf } from './options.ts'
 export {
   aBoolean,
@@ -27,6 +29,7 @@ export {
   readOptions,
   rule,
 } from './options.ts'
+export { type ParallelProgress, type ParallelSettings, runParallel } from './parallel.ts'
 export { attachSuppressed } from './suppressed.ts'
 export type { Edge, SortOutcome } from './toposort.ts'
 export { describeCycle, sortOrCycle, toposort, toposortLevels } from './toposort.ts'

@@ -10,6 +10,7 @@ import { defaultPoolOptions, readPoolOptions } from '../../src/pool/options.ts'
 import { readTransactionOptions } from '../../src/scope/transaction-options.ts'
 import { checkSessionOptions, resolveSessionOptions } from '../../src/session/options.ts'
 import { createDialect } from '../../src/sql/index.ts'
+import { readMapOptions, readPoolOptions as readThreadPoolOptions } from '../../src/workers/pool-options.ts'
 import { readSources, sourceFile } from '../support/architecture/source.ts'
 import { pagesOf } from '../support/docs/fences.ts'
 import { repository } from '../support/repository.ts'
@@ -55,6 +56,8 @@ describe('the page of options', () => {
     'Transactions of a scope': (options) => readTransactionOptions('transaction()', options),
     'Exclusive jobs': (options) =>
       heddle.runExclusive(heddle.sessionmaker({ bind: heddle.createEngine('sqlite://') }), 'job', () => 1, options),
+    'Pools of threads': readThreadPoolOptions,
+    'Work of threads': (options) => readMapOptions(options, 1),
     'Parallel work': (options) => heddle.workParallel(heddle.sessionmaker(), [], () => 1, options),
   }
 

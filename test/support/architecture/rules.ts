@@ -20,14 +20,16 @@ const below: Readonly<Record<string, readonly string[]>> = {
   drivers: [],
   support: [],
 }
-/** Doors to other worlds: they use only what a user can import. */
+/** Doors to other worlds: they use only what a user can import, and support, which everything may use. */
 const doors = ['workers', 'integrations', 'testing']
 
 /** A folder imports only folders below it, however far down. */
 export const directions: Rule = (files) =>
   eachImport(files, (file, target) => {
     if (file.folder === '' || target.folder === file.folder || target.path === 'src/errors.ts') return undefined
-    if (doors.includes(file.folder)) return target.folder === '' ? undefined : 'a door imports only public entries'
+    if (doors.includes(file.folder)) {
+      return ['', 'support'].includes(target.folder) ? undefined : 'a door imports only public entries and support'
+    }
     if (!(file.folder in below)) return `the folder '${file.folder}' is not in the table of import directions`
     if (file.folder !== 'support' && target.folder === 'support') return undefined
     if (target.folder === '') return `'${file.folder}' must not import the public entries`

@@ -1,5 +1,8 @@
 import { ArgumentError } from '../errors.ts'
-import { abortable, describeValue, Lane, warn } from '../support/index.ts'
+import { abortable } from './deadline.ts'
+import { Lane } from './lane.ts'
+import { describeValue } from './options.ts'
+import { warn } from './warn.ts'
 
 /** An item and its place among the others. */
 export interface Entry<Item> {
@@ -16,10 +19,10 @@ export class ItemSource<Item> {
   #given = 0
   #state: 'open' | 'asking' | 'ended' = 'open'
 
-  /** @throws ArgumentError for what is not iterable */
-  constructor(items: Iterable<Item> | AsyncIterable<Item>) {
+  /** @throws ArgumentError for what is not iterable, in the name of `owner` */
+  constructor(owner: string, items: Iterable<Item> | AsyncIterable<Item>) {
     this.total = sizeOf(items)
-    this.#iterator = iteratorOf(items)
+    this.#iterator = iteratorOf(owner, items)
   }
 
   /** The next item, or undefined after the last. @throws the reason of `signal`, and what the items throw */
@@ -55,12 +58,15 @@ export class ItemSource<Item> {
   }
 }
 
-function iteratorOf<Item>(items: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
+function iteratorOf<Item>(
+  owner: string,
+  items: Iterable<Item> | AsyncIterable<Item>,
+): Iterator<Item> | AsyncIterator<Item> {
   if (items !== null && items !== undefined) {
     if (Symbol.asyncIterator in Object(items)) return (items as AsyncIterable<Item>)[Symbol.asyncIterator]()
     if (Symbol.iterator in Object(items)) return (items as Iterable<Item>)[Symbol.iterator]()
   }
-  throw new ArgumentError(`workParallel(): its items must be iterable, and are ${describeValue(items)}.`)
+  throw new ArgumentError(`${owner}: its items must be iterable, and are ${describeValue(items)}.`)
 }
 
 function sizeOf(items: unknown): number | undefined {
