@@ -30,7 +30,19 @@ export {
   type UrlParts,
 } from './engine/index.ts'
 export * from './errors.ts'
-export { Query, type RowLockOptions, type StreamOptions } from './loading/index.ts'
+export {
+  type KeysetPage,
+  Page,
+  type PageEdges,
+  type PaginateOptions,
+  Query,
+  type RowLockOptions,
+  RowQuery,
+  type Selectable,
+  type Selected,
+  type SelectTools,
+  type StreamOptions,
+} from './loading/index.ts'
 export {
   bigint,
   boolean,

@@ -13,7 +13,7 @@ import { ArgumentError } from '../errors.ts'
 import { checkOptions, describeValue, oneOf } from '../support/index.ts'
 import { emptyBuilder } from './conditions.ts'
 import type { EntityTable } from './entity-table.ts'
-import type { Ordering } from './query-state.ts'
+import type { Condition, Ordering } from './query-state.ts'
 import type { OrderOptions } from './query-types.ts'
 import { locate, type Scope } from './scope.ts'
 import { translate } from './translate.ts'
@@ -43,6 +43,7 @@ export function readOrderBy(
   return {
     shape: `${place.key}:${options.direction ?? 'asc'}:${options.nulls ?? ''}`,
     toNodes: () => itemNodes(table, orderItem(column.reference, options)),
+    ...(place.table === table ? { keyset: { column, descending: options.direction === 'desc' } } : {}),
   }
 }
 
@@ -93,4 +94,19 @@ function itemNodes(table: EntityTable, item: OrderByItemNode): OrderByItemNode[]
   const nullsKey = OrderByItemNode.create(isNull, item.nulls === 'first' ? RawNode.createWithSql('desc') : undefined)
   const { nulls, ...placed } = item
   return [nullsKey, placed]
+}
+
+/** The keys of `groupBy()`. @throws ArgumentError for unknown properties */
+export function readGroups(scope: Scope, keys: readonly unknown[]): Condition[] {
+  return keys.map((key) => {
+    const place = typeof key === 'string' ? locate(scope, 'groupBy()', key) : undefined
+    if (place !== undefined) return { shape: `by ${place.key}`, values: [], toNode: () => place.column.reference }
+    if (typeof key === 'string' && !key.includes('.')) throw scope.own.unknownProperty('groupBy()', key)
+    const builder = emptyBuilder(scope.own).groupBy(key as never) as ReturnType<typeof emptyBuilder>
+    const [item] = builder.toOperationNode().groupBy?.items ?? []
+    if (item === undefined)
+      throw new ArgumentError(`groupBy() takes a property or an expression, not ${describeValue(key)}.`)
+    const node = translate(scope, 'groupBy()', item.groupBy)
+    return { shape: undefined, values: [], toNode: () => node }
+  })
 }

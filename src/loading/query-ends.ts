@@ -1,15 +1,19 @@
 import { MultipleResultsError, NoResultError } from '../errors.ts'
+import { aBoolean, anInteger, checkOptions } from '../support/index.ts'
+import { Page, type PaginateOptions } from './page.ts'
 import { QueryExtent } from './query-extent.ts'
 import type { QueryState } from './query-state.ts'
 import type { NoJoins } from './query-types.ts'
 import { compileRows, countStatement, existsStatement } from './select.ts'
 
 /** What runs a query, and what it gives. The third layer of every query. */
-export abstract class QueryEnds<Entity, Result, Table extends string, Joined = NoJoins> extends QueryExtent<
+export abstract class QueryEnds<
   Entity,
-  Table,
-  Joined
-> {
+  Result,
+  Table extends string,
+  Joined = NoJoins,
+  Selected extends string = never,
+> extends QueryExtent<Entity, Table, Joined, Selected> {
   /** Runs the select of a state. */
   protected abstract load(state: QueryState, end: string): Promise<Result[]>
 
@@ -59,6 +63,32 @@ export abstract class QueryEnds<Entity, Result, Table extends string, Joined = N
     return this.followed(found.then((rows) => rows.length > 0))
   }
 
+  /**
+   * One page by its number: rows are skipped and counted, so deep pages cost more; see {@link Query.page} for pages by cursor.
+   *
+   * @throws NoResultError for a page beyond the last, unless `errorOut` is false; ArgumentError for wrong options
+   * @example
+   * const page = await query.orderBy('name').paginate({ page: 2, perPage: 50 })
+   */
+  paginate(options: PaginateOptions = {}): Promise<Page<Result>> {
+    checkOptions(this.label('paginate'), options, pageRules)
+    return this.followed(this.#paginate(options))
+  }
+
+  async #paginate(options: PaginateOptions): Promise<Page<Result>> {
+    const { page = 1, maxPerPage = 100, count = true, errorOut = true } = options
+    const perPage = Math.min(options.perPage ?? 20, maxPerPage)
+    const offset = (page - 1) * perPage
+    const items = await this.load({ ...this.state, limit: perPage, offset }, 'paginate')
+    if (items.length === 0 && page > 1 && errorOut) {
+      throw new NoResultError(
+        `${this.label('paginate')}: page ${page} is beyond the last one; { errorOut: false } gives an empty page.`,
+      )
+    }
+    const total = count ? await this.count() : undefined
+    return new Page({ items, page, perPage, total }, (other) => this.paginate({ ...options, page: other }))
+  }
+
   /** The SQL that `all()` would run and its values, as the driver gets them. Runs nothing. */
   toSql(): { readonly sql: string; readonly parameters: readonly unknown[] } {
     const { sql, parameters } = compileRows(this.table, this.state)
@@ -87,4 +117,12 @@ export abstract class QueryEnds<Entity, Result, Table extends string, Joined = N
       `${this.label(end)} found ${number} where one is expected; narrow the conditions, or use first().`,
     )
   }
+}
+
+const pageRules = {
+  page: anInteger(1),
+  perPage: anInteger(1),
+  maxPerPage: anInteger(1),
+  count: aBoolean,
+  errorOut: aBoolean,
 }

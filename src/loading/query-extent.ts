@@ -1,16 +1,28 @@
-import type { ExpressionOrFactory } from 'kysely'
+import type { ExpressionOrFactory, SqlBool } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { aBoolean, anInteger, describeValue } from '../support/index.ts'
-import { readOrderBy } from './orderings.ts'
+import { readWhere } from './conditions.ts'
+import { readGroups, readOrderBy } from './orderings.ts'
 import { QueryConditions } from './query-conditions.ts'
-import type { NoJoins, OrderModifiers, PropertyReference, TableNames, Tables } from './query-types.ts'
+import type {
+  ConditionOperator,
+  LeftExpression,
+  NoJoins,
+  Operand,
+  OrderModifiers,
+  PropertyAt,
+  PropertyReference,
+  TableNames,
+  Tables,
+} from './query-types.ts'
 
 /** In which order, how many of them, and how the statement runs. The second layer of every query. */
-export abstract class QueryExtent<Entity, Table extends string, Joined = NoJoins> extends QueryConditions<
+export abstract class QueryExtent<
   Entity,
-  Table,
-  Joined
-> {
+  Table extends string,
+  Joined = NoJoins,
+  Selected extends string = never,
+> extends QueryConditions<Entity, Table, Joined> {
   /**
    * Adds a sort key, after those that are there.
    *
@@ -22,11 +34,55 @@ export abstract class QueryExtent<Entity, Table extends string, Joined = NoJoins
    */
   orderBy(
     key:
+      | Selected
       | PropertyReference<Entity, Table, Joined>
       | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, unknown>,
     modifiers?: OrderModifiers,
   ): this {
-    return this.derive({ orderings: [...this.state.orderings, readOrderBy(this.scope, key, modifiers)] })
+    return this.derive({
+      orderings: [...this.state.orderings, readOrderBy(this.scope, key, modifiers, this.state.selection?.names)],
+    })
+  }
+
+  /**
+   * Makes one row of all that have the same values; what is selected beside them must be aggregates.
+   *
+   * @throws ArgumentError for an unknown property
+   * @example
+   * query.select(({ count }) => ({ city: 'city', users: count() })).groupBy('city')
+   */
+  groupBy(
+    ...keys: readonly (
+      | PropertyReference<Entity, Table, Joined>
+      | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, unknown>
+    )[]
+  ): this {
+    return this.derive({ groups: [...this.state.groups, ...readGroups(this.scope, keys)] })
+  }
+
+  /**
+   * Keeps the groups for which a condition on aggregates holds; takes what `where()` takes.
+   *
+   * @throws ArgumentError as `where()`
+   * @example
+   * query.groupBy('city').having((eb) => eb.fn.countAll(), '>', 3)
+   */
+  having<Reference extends PropertyReference<Entity, Table, Joined>, Operator extends ConditionOperator>(
+    property: Reference,
+    operator: Operator,
+    value: Operand<Entity, Table, PropertyAt<Entity, Reference, Joined>, Operator, Joined>,
+  ): this
+  having<Value>(
+    left: LeftExpression<Entity, Table, Value, Joined>,
+    operator: ConditionOperator,
+    value:
+      | Value
+      | readonly Value[]
+      | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, Value>,
+  ): this
+  having(condition: ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, SqlBool>): this
+  having(...args: readonly unknown[]): this {
+    return this.derive({ havings: [...this.state.havings, readWhere(this.scope, 'having()', args)] })
   }
 
   /**

@@ -1,9 +1,10 @@
 import type { JoinNode, OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
 import type { RelationLink } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
-import type { EntityTable } from './entity-table.ts'
+import type { BoundColumn, EntityTable } from './entity-table.ts'
 import { noRelations, type RelationTree } from './relation-paths.ts'
 import type { Scope } from './scope.ts'
+import type { Selection } from './selection.ts'
 
 /** A condition of a query: its values as the driver takes them, apart from its text. */
 export interface Condition {
@@ -18,6 +19,8 @@ export interface Condition {
 export interface Ordering {
   readonly shape: string | undefined
   readonly toNodes: () => readonly OrderByItemNode[]
+  /** The property of the query's own entity by which it orders, where it is one. */
+  readonly keyset?: { readonly column: BoundColumn; readonly descending: boolean }
 }
 
 /** An entity that is joined along a relation, under a name of its own. */
@@ -35,6 +38,8 @@ export interface Join {
 export interface QueryState {
   /** The tree that `modify()` left behind; what follows is added to it. */
   readonly modified: SelectQueryNode | undefined
+  /** What rows hold; undefined for instances. */
+  readonly selection: Selection | undefined
   readonly joins: readonly Join[]
   readonly conditions: readonly Condition[]
   readonly groups: readonly Condition[]
@@ -54,6 +59,7 @@ export interface QueryState {
 /** A query that has been told nothing: all rows. */
 export const freshState: QueryState = Object.freeze({
   modified: undefined,
+  selection: undefined,
   joins: Object.freeze([]),
   conditions: Object.freeze([]),
   groups: Object.freeze([]),
@@ -76,6 +82,11 @@ export const freshState: QueryState = Object.freeze({
 export function shapeOf(state: QueryState): string | undefined {
   if (state.modified !== undefined || state.lock?.of !== undefined) return undefined
   let shape = ''
+  for (const part of state.selection?.parts ?? []) {
+    if (part.shape === undefined) return undefined
+    shape += `${part.shape};`
+  }
+  shape += '|'
   for (const parts of [state.joins, state.conditions, state.groups, state.havings, state.orderings]) {
     for (const part of parts) {
       if (part.shape === undefined) return undefined

@@ -2,6 +2,7 @@ import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
 import type { RelationTree } from './relation-paths.ts'
+import type { RowSelect } from './rows.ts'
 
 /** A select of whole entities, ready to run. */
 export interface EntitySelect {
@@ -25,7 +26,9 @@ export interface QueryTarget {
   dialectFor(model: EntityModel): Dialect
   /** Autoflushes, runs, and gives the instances of the identity map in the order of the rows (one row, one element). */
   loadEntities(select: EntitySelect, label: string): Promise<object[]>
-  /** The same in batches through a cursor; a batch's unmodified instances are let go before the next one. */
+  /** Autoflushes, runs, and gives the rows that were selected, with the instances in them. */
+  loadRows(select: RowSelect, label: string): Promise<object[]>
+  /** Instances in batches through a cursor; a batch's unmodified instances are let go before the next one. */
   streamEntities(select: EntitySelect, batchSize: number, label: string): AsyncIterable<object>
   /** Autoflushes and runs a statement that gives plain rows: counts, existence, aggregates. */
   runFor(

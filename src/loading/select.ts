@@ -19,6 +19,7 @@ import type { EntityTable } from './entity-table.ts'
 import { lockNode } from './locks.ts'
 import { type QueryState, shapeOf, valuesOf } from './query-state.ts'
 import type { EntitySelect } from './query-target.ts'
+import type { RowSelect } from './rows.ts'
 import { levelOf } from './sources.ts'
 import { asTranslated } from './translated.ts'
 
@@ -43,6 +44,20 @@ export function entitySelect(table: EntityTable, state: QueryState): EntitySelec
     relations,
     ...(autoflush === undefined ? {} : { autoflush }),
     ...(lock === undefined ? {} : { lock }),
+    ...(executionOptions === undefined ? {} : { executionOptions }),
+  }
+}
+
+/** The select of plain rows that a query's state means. */
+export function rowSelect(table: EntityTable, state: QueryState): RowSelect {
+  const { autoflush, executionOptions, populateExisting, selection } = state
+  return {
+    model: table.model,
+    parts: selection?.parts ?? [],
+    // Aggregates may be beyond 2^53 whatever the columns are.
+    statement: { ...compileRows(table, state), rows: 'array', typed: true, wide: true },
+    populateExisting,
+    ...(autoflush === undefined ? {} : { autoflush }),
     ...(executionOptions === undefined ? {} : { executionOptions }),
   }
 }
@@ -72,9 +87,16 @@ export function existsStatement(table: EntityTable, state: QueryState): Statemen
 }
 
 /** Whether the query is a plain selection of rows of one table, which can be counted without a subquery. */
-function isBare({ modified, groups, havings, distinct, limit, offset }: QueryState): boolean {
+function isBare({ modified, selection, groups, havings, distinct, limit, offset }: QueryState): boolean {
   const isGrouped = groups.length > 0 || havings.length > 0
-  return modified === undefined && !isGrouped && !distinct && limit === undefined && offset === undefined
+  return (
+    modified === undefined &&
+    selection === undefined &&
+    !isGrouped &&
+    !distinct &&
+    limit === undefined &&
+    offset === undefined
+  )
 }
 
 function bareSelect(table: EntityTable, state: QueryState): SelectQueryNode {
@@ -102,7 +124,7 @@ function selectNode(table: EntityTable, state: QueryState): SelectQueryNode {
 
 /** Table, joins, columns, conditions, groups and order: the part that `modify()` is given to work on. */
 export function filteredSelect(table: EntityTable, state: QueryState): SelectQueryNode {
-  let node = withJoins(state.modified ?? plainSelect(table), state)
+  let node = withJoins(state.modified ?? plainSelect(table, state), state)
   for (const condition of state.conditions) node = QueryNode.cloneWithWhere(node, asTranslated(condition.toNode()))
   for (const group of state.groups)
     node = SelectQueryNode.cloneWithGroupByItems(node, [GroupByItemNode.create(asTranslated(group.toNode()))])
@@ -112,8 +134,9 @@ export function filteredSelect(table: EntityTable, state: QueryState): SelectQue
   return node
 }
 
-function plainSelect(table: EntityTable): SelectQueryNode {
-  return SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([table.from]), table.selections)
+function plainSelect(table: EntityTable, { selection }: QueryState): SelectQueryNode {
+  const selections = selection === undefined ? table.selections : selection.parts.flatMap(({ nodes }) => nodes)
+  return SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([table.from]), selections)
 }
 
 /** With the joins that `modify()` has not seen. */

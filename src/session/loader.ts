@@ -9,6 +9,8 @@ import {
   noRelations,
   type QueryTarget,
   type RelationTree,
+  type RowSelect,
+  readRows,
   settled,
   type TreeOptions,
 } from '../loading/index.ts'
@@ -137,6 +139,15 @@ export class SessionLoader implements QueryTarget {
     })
   }
 
+  loadRows(select: RowSelect, label: string): Promise<object[]> {
+    return this.#core.gate.run(label, async () => {
+      await this.#core.autoflushNow(label, select.autoflush)
+      const connection = await this.#core.connectionFor(select.model, label)
+      const { rows } = await connection.run(statementOf(select))
+      return readRows(this.#core.unit, connection.dialect, select, rows)
+    })
+  }
+
   async #instancesOf(
     select: EntitySelect,
     connection: Connection,
@@ -212,7 +223,7 @@ export class SessionLoader implements QueryTarget {
   }
 }
 
-function statementOf({ statement, executionOptions }: EntitySelect): Statement {
+function statementOf({ statement, executionOptions }: Pick<EntitySelect, 'statement' | 'executionOptions'>): Statement {
   const ready = settled(statement)
   return executionOptions === undefined ? ready : { ...ready, executionOptions }
 }

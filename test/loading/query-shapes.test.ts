@@ -28,6 +28,10 @@ class Recorder implements QueryTarget {
     return []
   }
 
+  async loadRows(select: { readonly statement: Statement }): Promise<object[]> {
+    return this.loadEntities(select)
+  }
+
   async runFor(_model: unknown, statement: Statement) {
     this.statements.push(statement)
     return { rows: [[0]], rowCount: 1, columns: ['n'] }

@@ -12,6 +12,7 @@ export function textTarget(dialect: Dialect): QueryTarget {
   return {
     dialectFor: () => dialect,
     loadEntities: refuse,
+    loadRows: refuse,
     runFor: refuse,
     streamEntities: () => {
       throw new Error('This target runs nothing.')
@@ -102,6 +103,10 @@ export class ConnectedTarget implements QueryTarget {
     for await (const batch of this.connection.stream(select.statement, batchSize)) {
       for (const row of batch) yield this.#decoded(select, row as unknown[])
     }
+  }
+
+  async loadRows(): Promise<object[]> {
+    throw new Error('This target has no instances.')
   }
 
   async runFor(_model: EntityModel, statement: Statement, label: string, options?: { readonly autoflush?: boolean }) {
