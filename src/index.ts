@@ -31,17 +31,33 @@ export {
 } from './engine/index.ts'
 export * from './errors.ts'
 export {
+  defaultload,
+  defer,
+  immediate,
+  type JoinedOptions,
+  joined,
   type KeysetPage,
+  LoaderOption,
+  lazy,
+  loadOnly,
   Page,
   type PageEdges,
   type PaginateOptions,
   Query,
+  type RaiseOptions,
+  type RecursionOptions,
+  RelationLoader,
   type RowLockOptions,
   RowQuery,
+  raise,
   type Selectable,
   type Selected,
   type SelectTools,
   type StreamOptions,
+  selectin,
+  subquery,
+  undefer,
+  undeferGroup,
 } from './loading/index.ts'
 export {
   bigint,

@@ -62,10 +62,14 @@ export class EntityTable {
     this.from = isSame ? table : asTranslated(AliasNode.create(table, IdentifierNode.create(as.alias)))
     if (as !== undefined) standsFor(this.from, this)
     this.columns = model.columns.map((column) => bind(dialect, column, this.node))
-    const read = this.columns.filter((column) => !column.model.deferred)
-    this.selections = read.map((column) => asTranslated(SelectionNode.create(aliased(column))))
+    this.selections = this.selectionsOf(model.loaded)
     this.wide = isWide(model.columns)
     this.#byProperty = new Map(this.columns.map((column) => [column.model.property, column]))
+  }
+
+  /** Other columns as a select gives them, in their order. */
+  selectionsOf(columns: readonly ColumnModel[]): readonly SelectionNode[] {
+    return columns.map(({ index }) => asTranslated(SelectionNode.create(aliased(this.columns[index] as BoundColumn))))
   }
 
   /** The column of a property; undefined where there is none. */

@@ -79,7 +79,7 @@ export function hydrateRows(
   listener?: HydrateListener,
 ): (InstanceState | null)[] {
   const states = new Array<InstanceState | null>(rows.length)
-  const hasSiblings = hydration.model.relations.length > 0
+  const hasSiblings = hydration.model.relations.length > 0 || !hydration.whole
   const known = unit.map.of(hydration.model)
   const told = listener ?? entityListener(hydration.model)
   for (let i = 0; i < rows.length; i++) {

@@ -15,8 +15,23 @@ export {
   readStored,
   relatedValue,
 } from './related.ts'
-export { hasRelationsToLoad, loadTree, type TreeOptions } from './related-tree.ts'
-export { noRelations, type RelationTree, readPaths } from './relation-paths.ts'
+export { hasRelationsToLoad, loadBelow, loadTree, type TreeOptions } from './related-tree.ts'
+export { readPaths } from './relation-paths.ts'
 export { RowQuery } from './row-query.ts'
 export { type RowSelect, readRows } from './rows.ts'
 export type { Selectable, Selected, SelectTools } from './selection.ts'
+export { defer, loadOnly, undefer, undeferGroup } from './strategies/column-loaders.ts'
+export { isEager, type LoadPlan, noPlan, notePlan, planOf, type Strategy } from './strategies/load-plan.ts'
+export { applyOptions, LoaderOption, RelationLoader } from './strategies/loader-options.ts'
+export {
+  defaultload,
+  immediate,
+  type JoinedOptions,
+  joined,
+  lazy,
+  type RaiseOptions,
+  type RecursionOptions,
+  raise,
+  selectin,
+  subquery,
+} from './strategies/loaders.ts'

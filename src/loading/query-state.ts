@@ -2,9 +2,9 @@ import type { JoinNode, OperationNode, OrderByItemNode, SelectQueryNode } from '
 import type { RelationLink } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
-import { noRelations, type RelationTree } from './relation-paths.ts'
 import type { Scope } from './scope.ts'
 import type { Selection } from './selection.ts'
+import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
 
 /** A condition of a query: its values as the driver takes them, apart from its text. */
 export interface Condition {
@@ -52,8 +52,8 @@ export interface QueryState {
   readonly populateExisting: boolean
   readonly autoflush: boolean | undefined
   readonly executionOptions: Readonly<Record<string, unknown>> | undefined
-  /** Relations that are loaded with the instances, by statements of their own. */
-  readonly relations: RelationTree
+  /** What is said of the loading of relations and columns. */
+  readonly plan: LoadPlan
 }
 
 /** A query that has been told nothing: all rows. */
@@ -72,7 +72,7 @@ export const freshState: QueryState = Object.freeze({
   populateExisting: false,
   autoflush: undefined,
   executionOptions: undefined,
-  relations: noRelations,
+  plan: noPlan,
 })
 
 /**

@@ -1,8 +1,8 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
-import type { RelationTree } from './relation-paths.ts'
 import type { RowSelect } from './rows.ts'
+import type { LoadPlan } from './strategies/load-plan.ts'
 
 /** A select of whole entities, ready to run. */
 export interface EntitySelect {
@@ -12,8 +12,8 @@ export interface EntitySelect {
   /** `typed`, with rows as arrays. */
   readonly statement: Statement
   readonly populateExisting: boolean
-  /** What is to be loaded with the instances. */
-  readonly relations: RelationTree
+  /** What is said of the loading of relations and columns. */
+  readonly plan: LoadPlan
   /** Overrides the session's autoflush for this statement. */
   readonly autoflush?: boolean
   readonly lock?: LockOptions

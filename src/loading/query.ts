@@ -1,6 +1,14 @@
 import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
 import { ArgumentError } from '../errors.ts'
-import { type ColumnsOf, type Loaded, modelOf, type Paths, type RelationsOf } from '../mapping/index.ts'
+import {
+  type ColumnNamed,
+  type ColumnsOf,
+  type Loaded,
+  modelOf,
+  type Paths,
+  type RelationNamed,
+  type RelationsOf,
+} from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { anInteger, anything, checkOptions } from '../support/index.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
@@ -25,6 +33,7 @@ import { readPaths } from './relation-paths.ts'
 import { RowQuery } from './row-query.ts'
 import { entitySelect } from './select.ts'
 import { type RowOf, readSelection, type Selectable, type SelectTools } from './selection.ts'
+import { applyOptions, type LoaderOption } from './strategies/loader-options.ts'
 
 /** How a stream reads. */
 export interface StreamOptions {
@@ -218,8 +227,28 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
   with<Path extends Paths<Entity>>(
     ...paths: readonly Path[]
   ): Query<Entity, Loaded<Entity, Path> & Result, Table, Joined> {
-    const relations = readPaths(this.label('with'), this.table.model, paths, this.state.relations)
-    return new Query(this.target, this.table, { ...this.state, relations })
+    const plan = readPaths(this.label('with'), this.table.model, paths, this.state.plan)
+    return new Query(this.target, this.table, { ...this.state, plan })
+  }
+
+  /**
+   * Says how relations and columns are loaded: see `selectin`, `joined`, `subquery`, `immediate`, `lazy`, `raise`, `containsEager`,
+   * `defaultload`, `defer`, `undefer`, `undeferGroup` and `loadOnly`. A later option replaces an earlier one of the same name, and an
+   * option wins over `with()` and over the mapping. What is loaded has the types of loaded relations.
+   *
+   * @throws ArgumentError for a name that the entity does not have; it names the choices
+   * @example
+   * query.options(selectin('addresses'), joined('group'), raise('*'), defer('body'))
+   */
+  options<Relations extends string, Columns extends string, Loads extends string>(
+    ...options: readonly LoaderOption<
+      Relations & RelationNamed<Entity, Relations>,
+      Columns & ColumnNamed<Entity, Columns>,
+      Loads
+    >[]
+  ): Query<Entity, Loaded<Entity, Loads> & Result, Table, Joined> {
+    const plan = applyOptions(this.label('options'), this.table.model, options, this.state.plan)
+    return new Query(this.target, this.table, { ...this.state, plan })
   }
 
   /** Overwrites the loaded values of instances that are in the session with what the rows hold now. */

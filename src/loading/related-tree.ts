@@ -1,7 +1,7 @@
 import { type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, stateOf } from '../state/index.ts'
-import { loadRelation, type RelatedSource, readExpired, relatedValue } from './related.ts'
-import { noRelations, type RelationTree } from './relation-paths.ts'
+import { isLoaded, loadRelation, type RelatedSource, readExpired, relatedValue } from './related.ts'
+import { isEager, type LoadPlan } from './strategies/load-plan.ts'
 
 /** How the relations of instances are loaded. */
 export interface TreeOptions {
@@ -11,22 +11,24 @@ export interface TreeOptions {
 
 /**
  * Loads relations of instances, and those of their targets: one statement for each relation of each level, whatever the number of
- * instances. Beside those that are named, relations declared with `lazy: 'selectin'` or `'joined'` are loaded.
+ * instances. Beside those that the plan names, relations are loaded that are declared to come along.
  */
 export function loadTree(
   source: RelatedSource,
   model: EntityModel,
   states: readonly InstanceState[],
-  tree: RelationTree,
+  plan: LoadPlan,
   options: TreeOptions,
 ): Promise<void> {
   const renewed = options.populateExisting ? new Set<InstanceState>() : undefined
-  return loadLevel({ ...source, ...options, renewed }, model, states, tree, [])
+  return loadLevel({ ...source, ...options, renewed, followed: new Map() }, model, states, plan, [])
 }
 
 interface TreeSource extends RelatedSource {
   /** The instances whose relations were dropped to be read again, each once; undefined where none is to be. */
   readonly renewed: Set<InstanceState> | undefined
+  /** The instances whose relations to their own kind were followed, so that a circle of rows is followed once. */
+  readonly followed: Map<RelationLink, Set<InstanceState>>
 }
 
 function renew({ unit, renewed }: TreeSource, states: readonly InstanceState[]): void {
@@ -39,43 +41,69 @@ function renew({ unit, renewed }: TreeSource, states: readonly InstanceState[]):
   }
 }
 
+/** Loads what is said of the targets of a relation that is loaded, for those of several owners. */
+export async function loadBelow(
+  source: RelatedSource,
+  owners: readonly InstanceState[],
+  link: RelationLink,
+  below: LoadPlan,
+): Promise<void> {
+  if (!hasRelationsToLoad(link.target, below)) return
+  const loaded = owners.filter((owner) => isLoaded(owner, link))
+  const tree = { ...source, renewed: undefined, followed: new Map() }
+  const targets = await loadOne(tree, loaded, link, below)
+  await loadLevel(tree, link.target, targets, below, [link])
+}
+
 /** Whether there is anything to load with instances of an entity. */
-export function hasRelationsToLoad(model: EntityModel, tree: RelationTree): boolean {
-  return tree.size > 0 || (model.relations.length > 0 && linksOf(model).some(isEager))
+export function hasRelationsToLoad(model: EntityModel, plan: LoadPlan): boolean {
+  return model.relations.length > 0 && linksOf(model).some((link) => isEager(plan.strategyOf(link)))
 }
 
 async function loadLevel(
   source: TreeSource,
   model: EntityModel,
   states: readonly InstanceState[],
-  tree: RelationTree,
+  plan: LoadPlan,
   path: readonly RelationLink[],
 ): Promise<void> {
   if (states.length === 0 || model.relations.length === 0) return
   renew(source, states)
-  for (const link of linksToLoad(model, tree, path)) {
-    const targets = await loadOne(source, states, link)
-    await loadLevel(source, link.target, targets, tree.get(link) ?? noRelations, [...path, link])
+  for (const link of linksToLoad(model, plan, path)) {
+    const below = plan.below(link)
+    const owners = plan.recurses(link) ? notFollowed(source, states, link) : states
+    const targets = await loadOne(source, owners, link, below)
+    await loadLevel(source, link.target, targets, below, [...path, link])
   }
 }
 
-/** The named ones, and the eager ones that do not lead back: a tree whose nodes load their children would never end. */
-function linksToLoad(model: EntityModel, tree: RelationTree, path: readonly RelationLink[]): RelationLink[] {
-  const isNew = (link: RelationLink) =>
-    !path.includes(link) && (link.inverse === undefined || path.at(-1) !== link.inverse)
-  return linksOf(model).filter((link) => tree.has(link) || (isEager(link) && isNew(link)))
+function notFollowed({ followed }: TreeSource, states: readonly InstanceState[], link: RelationLink): InstanceState[] {
+  const seen = followed.get(link) ?? new Set<InstanceState>()
+  followed.set(link, seen)
+  const fresh = states.filter((state) => !seen.has(state))
+  for (const state of fresh) seen.add(state)
+  return fresh
 }
 
-function isEager({ options }: RelationLink): boolean {
-  return options.lazy === 'selectin' || options.lazy === 'joined'
+function linksToLoad(model: EntityModel, plan: LoadPlan, path: readonly RelationLink[]): RelationLink[] {
+  return linksOf(model).filter((link) => isEager(plan.strategyOf(link)) && (plan.names(link) || comesAlong(link, path)))
+}
+
+/** Whether a relation comes along by its mapping: not one that leads back, and one to its own kind no further than it says. */
+export function comesAlong(link: RelationLink, path: readonly RelationLink[]): boolean {
+  const { joinDepth, lazy } = link.options
+  const isToOwnKind = link.source === link.target
+  const levels = joinDepth ?? (isToOwnKind && lazy === 'joined' ? 0 : 1)
+  const sofar = path.filter((before) => before === link).length
+  return sofar < levels && (link.inverse === undefined || path.at(-1) !== link.inverse)
 }
 
 /** One relation of all instances; gives its targets, each once, all of them readable. */
-async function loadOne(source: RelatedSource, states: readonly InstanceState[], link: RelationLink) {
-  await loadRelation(source, states, link)
+async function loadOne(source: TreeSource, states: readonly InstanceState[], link: RelationLink, below: LoadPlan) {
+  await loadRelation(source, states, link, below)
   if (!link.toMany) keepKnown(source, states, link)
   const targets = targetsOf(states, link)
-  await readExpired(source, targets)
+  await readExpired(source, targets, below)
   return targets
 }
 

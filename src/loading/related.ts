@@ -13,6 +13,7 @@ import {
   type UnitOfWork,
 } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
+import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
 /** Where the statements of a load run. */
 export interface RelatedSource {
@@ -30,6 +31,7 @@ export async function loadRelation(
   source: RelatedSource,
   states: readonly InstanceState[],
   link: RelationLink,
+  below: LoadPlan = noPlan,
 ): Promise<void> {
   const lacking = states.filter((state) => !isLoaded(state, link))
   if (lacking.length === 0) return
@@ -37,8 +39,8 @@ export async function loadRelation(
     source,
     lacking.filter((state) => needsReading(state, link)),
   )
-  if (link.holder === 'source') await loadTargets(source, lacking, link)
-  else await loadMembers(source, lacking, link)
+  if (link.holder === 'source') await loadTargets(source, lacking, link, below)
+  else await loadMembers(source, lacking, link, below)
   for (const state of lacking) source.unit.snapshot?.noteRelationLoad(state, link)
 }
 
@@ -53,14 +55,14 @@ export async function readStored(
   const key = link.holder === 'pairs' ? ownerKey(state, link) : valuesOf(state, columns)
   if (key.some((part) => part === null || part === undefined)) return []
   if (link.holder === 'source') {
-    const found = await targetsByKey(source, link, [key])
+    const found = await targetsByKey(source, link, [key], noPlan)
     return Array.from(found.values(), (target) => target.instance)
   }
   const owner = identityOf(link.source, key)
   const members = new Map<IdentityKey, object[]>()
   if (owner === undefined) return []
   members.set(owner, [])
-  await readMembers(source, link, [key], members)
+  await readMembers(source, link, [key], members, noPlan)
   return members.get(owner) ?? []
 }
 
@@ -72,34 +74,57 @@ function needsReading(state: InstanceState, { pairs }: RelationLink): boolean {
 /**
  * Reads the columns of instances that are expired or lack some: one statement for each entity. One whose row is gone stays as it is.
  */
-export async function readExpired(source: RelatedSource, states: readonly InstanceState[]): Promise<void> {
+export async function readExpired(
+  source: RelatedSource,
+  states: readonly InstanceState[],
+  plan: LoadPlan = noPlan,
+): Promise<void> {
   const byModel = Map.groupBy(
-    states.filter((state) => state.owner === source.unit && state.status === 'persistent' && lacksColumns(state)),
+    states.filter(({ owner, status }) => owner === source.unit && status === 'persistent'),
     (state) => state.model,
   )
-  for (const [model, lacking] of byModel) {
+  for (const [model, persistent] of byModel) {
+    const columns = plan.columnsOf(model)
+    const lacking = persistent.filter((state) => lacksColumns(state, columns))
     const keys = lacking.map((state) => state.storedKey as readonly unknown[])
-    await readByKeys({ ...source, populateExisting: false }, model, keys)
+    if (keys.length > 0) await readByKeys({ ...source, populateExisting: false }, model, keys, columns)
   }
 }
 
-/** Deferred columns are not missed: they are read when they are asked for. */
-function lacksColumns({ model, values }: InstanceState): boolean {
-  return model.loaded.some((column) => values[column.index] === undefined)
+/** Columns that are deferred, or left out by a query, are not missed: they are read when they are asked for. */
+function lacksColumns({ values }: InstanceState, columns: readonly ColumnModel[]): boolean {
+  return columns.some((column) => values[column.index] === undefined)
 }
 
-/** Reads rows by their keys into the session's instances. */
+/** Reads columns of rows by their keys into the session's instances. */
 export async function readByKeys(
   source: RelatedSource,
   model: EntityModel,
   keys: readonly (readonly unknown[])[],
+  columns: readonly ColumnModel[] = model.loaded,
 ): Promise<void> {
   const connection = await source.connectionFor(model)
-  const hydration = hydrationOf(connection.dialect, model, model.loaded)
-  for (const statement of connection.statements.selectByKeys(model, model.loaded)(keys)) {
+  const selected = [...columns, ...model.key.filter((column) => !columns.includes(column))]
+  const read = selected.length === columns.length ? columns : selected
+  const hydration = hydrationOf(connection.dialect, model, read)
+  for (const statement of connection.statements.selectByKeys(model, read)(keys)) {
     const { rows } = await connection.run(statement)
     hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true })
   }
+}
+
+/** Rows of a relation's targets into instances, with what is said of them. */
+function hydrateTargets(
+  { unit, populateExisting = false }: RelatedSource,
+  { dialect }: Connection,
+  link: RelationLink,
+  below: LoadPlan,
+  rows: readonly unknown[],
+): (InstanceState | null)[] {
+  const hydration = hydrationOf(dialect, link.target, below.columnsOf(link.target))
+  const states = hydrateRows(unit, hydration, rows, { populateExisting })
+  notePlan(states, below)
+  return states
 }
 
 /** Whether a relation can be read without loading it. */
@@ -113,7 +138,12 @@ export function relatedValue(state: InstanceState, link: RelationLink): unknown 
 }
 
 /** To-one by foreign key: each target once, whatever the number of those that point at it. */
-async function loadTargets(source: RelatedSource, states: readonly InstanceState[], link: RelationLink): Promise<void> {
+async function loadTargets(
+  source: RelatedSource,
+  states: readonly InstanceState[],
+  link: RelationLink,
+  below: LoadPlan,
+): Promise<void> {
   const keys = new Map<IdentityKey, unknown[]>()
   for (const state of states) {
     const identity = foreignKeyOf(state, link)
@@ -123,7 +153,7 @@ async function loadTargets(source: RelatedSource, states: readonly InstanceState
         link.pairs.map(({ source: column }) => state.values[column.index]),
       )
   }
-  const found = await targetsByKey(source, link, [...keys.values()])
+  const found = await targetsByKey(source, link, [...keys.values()], below)
   for (const state of states) {
     const identity = foreignKeyOf(state, link)
     if (identity !== undefined && !hasSlot(state, link)) {
@@ -137,22 +167,25 @@ function hasSlot(state: InstanceState, link: RelationLink): boolean {
   return state.related?.[link.index] !== undefined
 }
 
-async function targetsByKey(source: RelatedSource, link: RelationLink, keys: readonly unknown[][]) {
+async function targetsByKey(
+  source: RelatedSource,
+  link: RelationLink,
+  keys: readonly unknown[][],
+  below: LoadPlan,
+): Promise<Map<IdentityKey, InstanceState>> {
   const targets = link.pairs.map(({ target }) => target)
   const found = new Map<IdentityKey, InstanceState>()
   const wanted = pointsAtKey(link) ? keys.filter((key) => !takePresent(source.unit, link, key, found)) : keys
   if (wanted.length === 0) return found
   const connection = await source.connectionFor(link.target)
-  const { statements, dialect } = connection
+  const { statements } = connection
+  const columns = below.columnsOf(link.target)
   const select = pointsAtKey(link)
-    ? statements.selectByKeys(link.target, link.target.loaded)
-    : statements.selectMembers(link.target, targets, [])
+    ? statements.selectByKeys(link.target, columns)
+    : statements.selectMembers(link.target, columns, targets, [])
   for (const statement of select(wanted)) {
     const { rows } = await connection.run(statement)
-    const hydration = hydrationOf(dialect, link.target, link.target.loaded)
-    for (const state of hydrateRows(source.unit, hydration, rows, {
-      populateExisting: source.populateExisting === true,
-    })) {
+    for (const state of hydrateTargets(source, connection, link, below, rows)) {
       const identity = state === null ? undefined : identityOf(link.target, valuesOf(state, targets))
       if (state !== null && identity !== undefined) found.set(identity, state)
     }
@@ -179,7 +212,12 @@ function valuesOf(state: InstanceState, columns: readonly ColumnModel[]): unknow
 }
 
 /** To-many, and to-one held by the other side: the members of all owners together, put to each in order. */
-async function loadMembers(source: RelatedSource, states: readonly InstanceState[], link: RelationLink): Promise<void> {
+async function loadMembers(
+  source: RelatedSource,
+  states: readonly InstanceState[],
+  link: RelationLink,
+  below: LoadPlan,
+): Promise<void> {
   const members = new Map<IdentityKey, object[]>()
   const keys = new Map<IdentityKey, unknown[]>()
   for (const state of states) {
@@ -189,7 +227,7 @@ async function loadMembers(source: RelatedSource, states: readonly InstanceState
     keys.set(identity, key)
     members.set(identity, [])
   }
-  if (keys.size > 0) await readMembers(source, link, [...keys.values()], members)
+  if (keys.size > 0) await readMembers(source, link, [...keys.values()], members, below)
   for (const state of states) {
     const identity = identityOf(link.source, ownerKey(state, link))
     giveMembers(state, link, identity === undefined ? [] : (members.get(identity) ?? []))
@@ -210,39 +248,45 @@ async function readMembers(
   link: RelationLink,
   keys: readonly unknown[][],
   members: Map<IdentityKey, object[]>,
+  below: LoadPlan,
 ): Promise<void> {
   const connection = await source.connectionFor(link.target)
   const { statements, dialect } = connection
   const order = orderOf(link)
   const foreignKey = link.pairs.map(({ target }) => target)
+  const columns = below.columnsOf(link.target)
   const select =
     link.through === undefined
-      ? statements.selectMembers(link.target, foreignKey, order)
-      : statements.selectPaired(link.target, link.through, order)
-  const hydration = hydrationOf(dialect, link.target, link.target.loaded)
-  const owners = ownerReader(link, dialect)
+      ? statements.selectMembers(link.target, columns, foreignKey, order)
+      : statements.selectPaired(link.target, columns, link.through, order)
+  const owners = ownerReader(link, dialect, columns)
   for (const statement of select(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
     const identities = rows.map(owners)
-    hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true }).forEach(
-      (member, i) => {
-        const identity = identities[i]
-        if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
-      },
-    )
+    hydrateTargets(source, connection, link, below, rows).forEach((member, i) => {
+      const identity = identities[i]
+      if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
+    })
   }
 }
 
-/** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what the pair adds at the end. */
-function ownerReader(link: RelationLink, dialect: Connection['dialect']): (row: unknown[]) => IdentityKey | undefined {
-  const width = link.target.loaded.length
+/** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what stands behind its columns. */
+function ownerReader(
+  link: RelationLink,
+  dialect: Connection['dialect'],
+  read: readonly ColumnModel[],
+): (row: unknown[]) => IdentityKey | undefined {
   const columns = link.through?.sourceColumns ?? link.pairs.map(({ target }) => target)
+  const behind = link.through === undefined ? columns.filter((column) => !read.includes(column)) : columns
   const decoders = columns.map(
     (column) => dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined,
   )
+  const place = (column: ColumnModel) =>
+    behind.includes(column) ? read.length + behind.indexOf(column) : read.indexOf(column)
+  const places = columns.map(place)
   return (row) => {
-    const raw =
-      link.through !== undefined ? row.splice(width) : columns.map((column) => row[link.target.loaded.indexOf(column)])
+    const raw = places.map((at) => row[at])
+    row.length = read.length
     const values = raw.map((value, i) => (value === null ? null : (decoders[i]?.(value) ?? value)))
     return identityOf(link.source, values)
   }

@@ -35,13 +35,13 @@ interface Compiled {
 
 /** The select of whole entities that a query's state means. */
 export function entitySelect(table: EntityTable, state: QueryState): EntitySelect {
-  const { autoflush, lock, executionOptions, populateExisting, relations } = state
+  const { autoflush, lock, executionOptions, populateExisting, plan } = state
   return {
     model: table.model,
-    columns: table.model.loaded,
+    columns: plan.columnsOf(table.model),
     statement: { ...compileRows(table, state), rows: 'array', typed: true, ...(table.wide ? { wide: true } : {}) },
     populateExisting,
-    relations,
+    plan,
     ...(autoflush === undefined ? {} : { autoflush }),
     ...(lock === undefined ? {} : { lock }),
     ...(executionOptions === undefined ? {} : { executionOptions }),
@@ -114,12 +114,18 @@ function named(node: RawNode | ValueNode, name: string): SelectionNode {
 
 /** The whole select of a state, without its lock. */
 function selectNode(table: EntityTable, state: QueryState): SelectQueryNode {
-  let node = filteredSelect(table, state)
+  let node = withColumns(table, state, filteredSelect(table, state))
   if (state.distinct) node = SelectQueryNode.cloneWithFrontModifier(node, SelectModifierNode.create('Distinct'))
   if (state.limit !== undefined) node = { ...node, limit: LimitNode.create(ValueNode.create(state.limit)) }
   if (state.offset === undefined) return node
   const limit = node.limit ?? LimitNode.create(ValueNode.createImmediate(NO_LIMIT))
   return { ...node, limit, offset: OffsetNode.create(ValueNode.create(state.offset)) }
+}
+
+/** What was said of columns holds for what `modify()` left behind, too. */
+function withColumns(table: EntityTable, { plan }: QueryState, node: SelectQueryNode): SelectQueryNode {
+  if (plan.columns === undefined) return node
+  return { ...node, selections: table.selectionsOf(plan.columnsOf(table.model)) }
 }
 
 /** Table, joins, columns, conditions, groups and order: the part that `modify()` is given to work on. */
@@ -155,7 +161,8 @@ function locked(table: EntityTable, { lock }: QueryState, node: SelectQueryNode)
 function compiled(table: EntityTable, kind: string, state: QueryState, build: () => SelectQueryNode): Compiled {
   const shape = shapeOf(state)
   if (shape === undefined) return checked(table, compileNode(table.dialect, build()))
-  const key = `${kind}|${shape}`
+  const columns = state.plan.columns === undefined ? '' : state.plan.columnsOf(table.model).map(({ index }) => index)
+  const key = `${kind}|${columns}|${shape}`
   const known = table.shapes.get(key)
   const parameters = valuesOf(state)
   if (known !== undefined) return { sql: known.sql, name: known.name, parameters }

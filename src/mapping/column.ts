@@ -32,6 +32,8 @@ export interface ColumnSpec {
   readonly serverOnUpdate: boolean
   readonly readOnly: boolean
   readonly deferred: boolean
+  /** Deferred columns of one group are loaded together. */
+  readonly deferredGroup: string | undefined
   readonly initial: Initial | undefined
   readonly makeOnUpdate: (() => unknown) | undefined
   readonly serverDefault: SqlExpression | undefined
@@ -51,6 +53,7 @@ const PLAIN = {
   serverOnUpdate: false,
   readOnly: false,
   deferred: false,
+  deferredGroup: undefined,
   initial: undefined,
   makeOnUpdate: undefined,
   serverDefault: undefined,
@@ -223,10 +226,17 @@ export class Column<Value, Flags extends ColumnFlag = never> {
   }
 
   /**
-   * Queries leave the column out: for long texts and documents that are seldom read. `await session.refresh(instance, ['body'])` loads it.
+   * Queries leave the column out: for long texts and documents that are seldom read. `await session.load(instance, 'body')` loads it,
+   * for all instances that came from the same query.
+   *
+   * @param group a name that it shares with other deferred columns: all of a group are loaded together
+   * @throws MappingError for a group that is no name
    */
-  deferred(): Column<Value, Flags> {
-    return this.#with({ deferred: true })
+  deferred(group?: string): Column<Value, Flags> {
+    if (group !== undefined && (typeof group !== 'string' || group === '')) {
+      throw new MappingError(`deferred(…) takes the name of a group or nothing, got ${found(group)}.`)
+    }
+    return this.#with({ deferred: true, deferredGroup: group })
   }
 
   /** The column's name in the database, where the engine's naming does not give it. */

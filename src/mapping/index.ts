@@ -57,6 +57,7 @@ export { manyToMany, manyToOne, oneToMany, oneToOne } from './relation-builders.
 export { type RelationModel, relationsOf } from './relations.ts'
 export type {
   CollectionWrites,
+  ColumnNamed,
   ColumnNames,
   ColumnsOf,
   EntityClass,
@@ -70,6 +71,7 @@ export type {
   PlainObject,
   RelatedAt,
   RelatedTo,
+  RelationNamed,
   RelationsOf,
   ToMany,
   ToManyNames,

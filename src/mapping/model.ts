@@ -110,6 +110,8 @@ export interface ColumnModel {
   readonly readOnly: boolean
   /** Queries leave it out. */
   readonly deferred: boolean
+  /** Deferred columns of one group are loaded together. */
+  readonly deferredGroup: string | undefined
   readonly references: ForeignKeyTarget | undefined
 }
 

@@ -67,7 +67,7 @@ export function manyToMany<Class>(target: () => Class, options: ManyToManyOption
   throw new MappingError("manyToMany(…): the table of the pairs is missing; give it as { through: 'user_groups' }.")
 }
 
-const SHARED = ['backPopulates', 'cascade', 'lazy', 'viewOnly', 'postUpdate']
+const SHARED = ['backPopulates', 'cascade', 'lazy', 'joinDepth', 'viewOnly', 'postUpdate']
 const OPTION_NAMES: Readonly<Record<RelationKind, readonly string[]>> = {
   manyToOne: [...SHARED, 'foreignKey', 'singleParent'],
   oneToMany: [...SHARED, 'foreignKey', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
@@ -113,7 +113,7 @@ const isBoolean = (value: unknown) => typeof value === 'boolean'
 const isOrderTerm = (value: unknown) =>
   isName(value) || (Array.isArray(value) && value.length === 2 && isName(value[0]) && DIRECTIONS.includes(value[1]))
 const DIRECTIONS: readonly unknown[] = ['asc', 'desc']
-const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'raise']
+const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'subquery', 'immediate', 'raise', 'raiseOnSql']
 
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
   backPopulates: ["a property of the other entity, such as 'user'", isName],
@@ -124,6 +124,7 @@ const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value
   ],
   through: ["the name of a table, such as 'user_groups'", isName],
   lazy: [`one of ${listed(LAZY)}`, (value) => LAZY.includes(value as string)],
+  joinDepth: ['a whole number of at least 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1],
   orderBy: [
     "a property, ['property', 'desc'], or an array of these",
     (value) => isOrderTerm(value) || isListOf(value, isOrderTerm),

@@ -5,9 +5,10 @@ export type RelationKind = 'manyToOne' | 'oneToMany' | 'oneToOne' | 'manyToMany'
 
 /**
  * How a relation is loaded when nothing else is said: `'select'` when it is awaited, `'selectin'` by a second query for all
- * together, `'joined'` in the same query, `'raise'` never (awaiting it is an error).
+ * together, `'joined'` in the same query, `'subquery'` by a second query that repeats the first inside, `'immediate'` right after the
+ * query as if it were awaited, `'raise'` never (awaiting it is an error unless it was loaded or set), `'raiseOnSql'` never by SQL.
  */
-export type Lazy = 'select' | 'selectin' | 'joined' | 'raise'
+export type Lazy = 'select' | 'selectin' | 'joined' | 'subquery' | 'immediate' | 'raise' | 'raiseOnSql'
 
 /** A property to order by, or a property and a direction. */
 export type OrderTerm = string | readonly [property: string, direction: 'asc' | 'desc']
@@ -23,6 +24,10 @@ export interface RelationOptions {
   readonly cascade?: string
   /** How it is loaded when a query does not say. Default: `'select'`. */
   readonly lazy?: Lazy
+  /**
+   * How many levels of a relation of an entity to itself come along, where `lazy` says that it does. Default: 0 for `'joined'`, else 1.
+   */
+  readonly joinDepth?: number
   /** Read only: changes of it write nothing. Default: false. */
   readonly viewOnly?: boolean
   /** Written by an UPDATE of its own, so that two rows can point at each other. Default: false. */

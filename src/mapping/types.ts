@@ -270,3 +270,25 @@ export type RelatedTo<Entity, Name> = Name extends keyof DefinitionOf<Entity>
 export type RelatedAt<Entity, Path extends string> = Path extends `${infer First}.${infer Rest}`
   ? RelatedAt<RelatedTo<Entity, First>, Rest>
   : RelatedTo<Entity, Path>
+
+// ------------------------------------------------------------------------------------------- loader options
+
+type Choices<Entity, Kind extends 'relation' | 'column'> =
+  | (Kind extends 'relation' ? RelationNames<DefinitionOf<Entity>> : ColumnNames<Entity>)
+  | '*'
+
+/** Walks along a path: gives it where it can be followed, else the names that can stand where it goes wrong. */
+type Followed<Entity, Path extends string, Kind extends 'relation' | 'column'> =
+  Path extends Choices<Entity, Kind>
+    ? Path
+    : Path extends `${infer First}.${infer Rest}`
+      ? First extends RelationNames<DefinitionOf<Entity>>
+        ? `${First}.${Followed<TargetOf<DefinitionOf<Entity>[First]>, Rest, Kind>}`
+        : RelationNames<DefinitionOf<Entity>>
+      : Choices<Entity, Kind>
+
+/** A path to a relation, as loader options name it: itself where it is one, else the choices; of any depth, and `'*'` at its end. */
+export type RelationNamed<Entity, Path extends string> = Followed<Entity, Path, 'relation'>
+
+/** The same for a column, behind any number of relations. */
+export type ColumnNamed<Entity, Path extends string> = Followed<Entity, Path, 'column'>

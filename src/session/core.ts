@@ -1,7 +1,7 @@
 import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
-import type { RelationTree, TreeOptions } from '../loading/index.ts'
+import type { LoadPlan, TreeOptions } from '../loading/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
@@ -46,11 +46,11 @@ export interface RelatedLoader {
   membersOf(states: readonly InstanceState[], link: RelationLink, what: string): Promise<readonly object[][]>
   /** What is stored, whatever the program has set meanwhile: for a to-one relation that was replaced without being loaded. */
   storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]>
-  /** Loads the relations of a tree, and those of their targets, for instances of an entity. */
+  /** Loads the relations that a plan says, and those of their targets, for instances of an entity. */
   loadTree(
     model: EntityModel,
     states: readonly InstanceState[],
-    tree: RelationTree,
+    plan: LoadPlan,
     what: string,
     options: TreeOptions,
   ): Promise<void>

@@ -6,9 +6,11 @@ import {
   hasRelationsToLoad,
   hydrateRows,
   hydrationOf,
-  noRelations,
+  type LoadPlan,
+  noPlan,
+  notePlan,
+  planOf,
   type QueryTarget,
-  type RelationTree,
   type RowSelect,
   readRows,
   settled,
@@ -16,7 +18,7 @@ import {
 } from '../loading/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
-import { type InstanceState, identityOf } from '../state/index.ts'
+import { type InstanceState, identityOf, setLoadStyle } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 
@@ -24,8 +26,8 @@ import type { SessionCore } from './core.ts'
 export interface ReadOptions {
   readonly populateExisting: boolean
   readonly lock: LockOptions | undefined
-  /** What is to be loaded with it. Default: what is declared to come along. */
-  readonly relations?: RelationTree
+  /** What is said of the loading of its relations and columns. Default: what the query said that it came from. */
+  readonly plan?: LoadPlan
 }
 
 /** Everything of a session that reads rows into instances. */
@@ -48,8 +50,7 @@ export class SessionLoader implements QueryTarget {
 
   /** The instance that the session holds and that needs no reading, or undefined. */
   present(model: EntityModel, key: readonly unknown[]): InstanceState | undefined {
-    const identity = identityOf(model, key)
-    const state = identity === undefined ? undefined : this.#core.unit.find(model, identity)
+    const state = this.#held(model, key)
     return state === undefined || state.expired ? undefined : state
   }
 
@@ -63,15 +64,21 @@ export class SessionLoader implements QueryTarget {
     if (key.every((part) => part === null)) warnOfNullKey(model)
     await this.#core.autoflushNow(what)
     const reread = options.populateExisting || options.lock !== undefined
-    const present = reread ? undefined : this.present(model, key)
-    if (present !== undefined) {
-      await this.loadTree(model, [present], options.relations ?? noRelations, what, options)
-      return present
+    const held = this.#held(model, key)
+    if (held !== undefined && !held.expired && !reread) {
+      await this.loadTree(model, [held], options.plan ?? noPlan, what, options)
+      return held
     }
-    const state = await this.#readByKey(model, model.loaded, key, what, options)
-    if (state === null) this.#loseRow(model, key)
-    else await this.loadTree(model, [state], options.relations ?? noRelations, what, options)
+    const plan = options.plan ?? (held === undefined ? noPlan : planOf(held))
+    const state = await this.#readByKey(model, plan.columnsOf(model), key, what, { ...options, plan })
+    if (state === null) this.#loseRow(held)
+    else await this.loadTree(model, [state], plan, what, options)
     return state
+  }
+
+  #held(model: EntityModel, key: readonly unknown[]): InstanceState | undefined {
+    const identity = identityOf(model, key)
+    return identity === undefined ? undefined : this.#core.unit.find(model, identity)
   }
 
   async #readByKey(
@@ -79,24 +86,29 @@ export class SessionLoader implements QueryTarget {
     columns: readonly ColumnModel[],
     key: readonly unknown[],
     what: string,
-    { populateExisting, lock }: ReadOptions,
+    { populateExisting, lock, plan = noPlan }: ReadOptions,
   ): Promise<InstanceState | null> {
     const { unit } = this.#core
     const connection = await this.#core.connectionFor(model, what)
     const statement = connection.statements.selectByKey(model, columns, lock)(key)
     const { rows } = await connection.run(statement)
     const hydration = hydrationOf(connection.dialect, model, columns)
-    return hydrateRows(unit, hydration, rows, { populateExisting })[0] ?? null
+    const states = hydrateRows(unit, hydration, rows, { populateExisting })
+    notePlan(states, plan)
+    return states[0] ?? null
   }
 
   /** The row of an expired instance is gone: the instance leaves, until a rollback brings it back. */
-  #loseRow(model: EntityModel, key: readonly unknown[]): void {
-    const identity = identityOf(model, key)
-    const state = identity === undefined ? undefined : this.#core.unit.find(model, identity)
+  #loseRow(state: InstanceState | undefined): void {
     if (state?.expired === true) this.#core.unit.loseRow(state)
   }
 
-  /** Reads columns of an instance again, inside an operation. @throws ObjectDeletedError when its row is gone */
+  /**
+   * Reads columns of an instance again, inside an operation; where all are read, its relations too that come along by the mapping or by
+   * the query that it came from.
+   *
+   * @throws ObjectDeletedError when its row is gone
+   */
   async refresh(state: InstanceState, columns: readonly ColumnModel[], lock: LockOptions | undefined): Promise<void> {
     const { unit } = this.#core
     await this.#core.autoflushNow('refresh()')
@@ -104,13 +116,16 @@ export class SessionLoader implements QueryTarget {
     const { model } = state
     const read = [...new Set([...model.key, ...columns])]
     const key = state.storedKey as readonly unknown[]
+    const plan = planOf(state)
     const found = await this.#readByKey(model, columns === model.loaded ? model.loaded : read, key, 'refresh()', {
       populateExisting: true,
       lock,
     })
     if (found === state) {
-      if (columns.length >= model.loaded.length) unit.expireRelations(state)
-      return
+      if (!plan.isEmpty) setLoadStyle(state.siblings ?? [], plan)
+      if (columns.length < model.loaded.length) return
+      unit.expireRelations(state)
+      return this.loadTree(model, [state], plan, 'refresh()', { populateExisting: false })
     }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
     unit.dirty.delete(state)
@@ -155,8 +170,10 @@ export class SessionLoader implements QueryTarget {
     label: string,
   ): Promise<object[]> {
     const hydration = hydrationOf(connection.dialect, select.model, select.columns)
-    const states = hydrateRows(this.#core.unit, hydration, rows, select).filter((state) => state !== null)
-    await this.loadTree(select.model, states, select.relations, label, select)
+    const found = hydrateRows(this.#core.unit, hydration, rows, select)
+    notePlan(found, select.plan)
+    const states = found.filter((state) => state !== null)
+    await this.loadTree(select.model, states, select.plan, label, select)
     return states.map((state) => state.instance)
   }
 
@@ -164,12 +181,12 @@ export class SessionLoader implements QueryTarget {
   async loadTree(
     model: EntityModel,
     states: readonly InstanceState[],
-    tree: RelationTree,
+    plan: LoadPlan,
     label: string,
     options: TreeOptions,
   ): Promise<void> {
-    if (states.length === 0 || !(options.populateExisting || hasRelationsToLoad(model, tree))) return
-    await this.#core.related.loadTree(model, [...new Set(states)], tree, label, options)
+    if (states.length === 0 || !(options.populateExisting || hasRelationsToLoad(model, plan))) return
+    await this.#core.related.loadTree(model, [...new Set(states)], plan, label, options)
   }
 
   runFor(
@@ -217,9 +234,9 @@ export class SessionLoader implements QueryTarget {
   }
 
   /** What the session holds of the entities that a select brings. */
-  #heldOf({ model, relations }: EntitySelect): Iterable<InstanceState> {
+  #heldOf({ model, plan }: EntitySelect): Iterable<InstanceState> {
     const { map } = this.#core.unit
-    return hasRelationsToLoad(model, relations) ? map.states() : map.of(model).values()
+    return hasRelationsToLoad(model, plan) ? map.states() : map.of(model).values()
   }
 }
 

@@ -1,19 +1,19 @@
 import { InvalidRequestError, ObjectDeletedError } from '../errors.ts'
 import {
-  hasRelationsToLoad,
   isLoaded,
+  type LoadPlan,
+  loadBelow,
   loadRelation,
   loadTree,
-  noRelations,
+  planOf,
   type RelatedSource,
-  type RelationTree,
   readExpired,
   readStored,
   relatedValue,
   type TreeOptions,
 } from '../loading/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
-import type { InstanceState } from '../state/index.ts'
+import { type InstanceState, isForbidden } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
 
 /** Loads relations of a session's instances, inside an operation. */
@@ -28,11 +28,15 @@ export class SessionRelated implements RelatedLoader {
   async load(state: InstanceState, link: RelationLink, what: string): Promise<unknown> {
     if (state.status === 'pending') return link.toMany ? [] : null
     await this.#core.autoflushNow(what)
-    if (isLoaded(state, link)) return relatedValue(state, link)
-    if (link.options.lazy === 'raise') throw raised(state, link)
+    if (isLoaded(state, link) && !isForbidden(state, link)) return relatedValue(state, link)
+    const plan = planOf(state)
+    const strategy = plan.strategyOf(link)
+    if (strategy === 'raise' || strategy === 'raiseOnSql') throw raised(state, link, strategy)
     if (state.expired) await this.#readAgain(state, what)
-    await this.#loadFor([state, ...this.#siblingsOf(state)], link, what)
-    await this.#loadFurther(state, link, what)
+    const owners = [state, ...this.#siblingsOf(state)]
+    const below = plan.below(link)
+    await loadRelation(this.#source(what), owners, link, below)
+    await loadBelow(this.#source(what), owners, link, below)
     return relatedValue(state, link)
   }
 
@@ -54,22 +58,15 @@ export class SessionRelated implements RelatedLoader {
     await this.#loadFor([state], link, what)
   }
 
-  /** Loads the relations of a tree for instances of an entity, and for those that they lead to. */
+  /** Loads the relations that a plan says for instances of an entity, and for those that they lead to. */
   loadTree(
     model: EntityModel,
     states: readonly InstanceState[],
-    tree: RelationTree,
+    plan: LoadPlan,
     what: string,
     options: TreeOptions,
   ): Promise<void> {
-    return loadTree(this.#source(what), model, states, tree, options)
-  }
-
-  /** What the targets of a relation load by themselves. */
-  async #loadFurther(state: InstanceState, link: RelationLink, what: string): Promise<void> {
-    if (!hasRelationsToLoad(link.target, noRelations)) return
-    const owners = [state, ...this.#siblingsOf(state)].filter((owner) => isLoaded(owner, link))
-    await this.loadTree(link.source, owners, new Map([[link, noRelations]]), what, { populateExisting: false })
+    return loadTree(this.#source(what), model, states, plan, options)
   }
 
   /** @throws ObjectDeletedError when the row of an expired instance is gone */
@@ -95,8 +92,12 @@ export class SessionRelated implements RelatedLoader {
   }
 }
 
-function raised(state: InstanceState, link: RelationLink): InvalidRequestError {
-  return new InvalidRequestError(
-    `Loading ${state.describe()}.${link.property}: the relation is declared with lazy: 'raise'; load it with the query.`,
-  )
+function raised(
+  state: InstanceState,
+  { property, options }: RelationLink,
+  strategy: 'raise' | 'raiseOnSql',
+): InvalidRequestError {
+  const isMapped = options.lazy === strategy
+  const why = isMapped ? `the relation is declared with lazy: '${strategy}'` : 'the query forbids it by raise()'
+  return new InvalidRequestError(`Loading ${state.describe()}.${property}: ${why}; load it with the query.`)
 }

@@ -1,7 +1,16 @@
 import type { Kysely } from 'kysely'
 import { type Executable, kyselyOver, type Result } from '../engine/index.ts'
 import { NoResultError } from '../errors.ts'
-import { noRelations, Query, type Queryable, type RowLockOptions, readLock, readPaths } from '../loading/index.ts'
+import {
+  applyOptions,
+  type LoaderOption,
+  type LoadPlan,
+  Query,
+  type Queryable,
+  type RowLockOptions,
+  readLock,
+  readPaths,
+} from '../loading/index.ts'
 import { type EntityModel, type KeyOf, type Loaded, modelOf, type Paths } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { type InstanceState, readKey, stateOf } from '../state/index.ts'
@@ -15,6 +24,7 @@ import {
   keepInThread,
   type Listener,
   type ListenOptions,
+  rule,
 } from '../support/index.ts'
 import { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
@@ -38,6 +48,8 @@ export interface GetOptions {
   readonly populateExisting?: boolean
   /** Lock the row, which always reads it. Default: false. */
   readonly forUpdate?: ForUpdate
+  /** How relations and columns are loaded, as a query's `options()`: `[selectin('addresses'), raise('*')]`. */
+  readonly options?: readonly LoaderOption[]
 }
 
 /** How `get` reads an instance together with related ones. */
@@ -145,8 +157,8 @@ export class Session extends SessionTransactions {
     checkOptions(label, options, getRules)
     const lock = this.#lockOf(model, label, options?.forUpdate)
     const populateExisting = options?.populateExisting ?? false
-    const relations = options?.with === undefined ? noRelations : readPaths(label, model, options.with)
-    if (lock === undefined && !populateExisting && relations.size === 0) {
+    const plan = readPlan(label, model, options)
+    if (lock === undefined && !populateExisting && plan === undefined) {
       const present = this.#loader.present(model, values)
       if (present !== undefined) return this.#present<Entity>(label, present)
     }
@@ -154,7 +166,7 @@ export class Session extends SessionTransactions {
       const state = await this.#loader.get(model, values, label, {
         populateExisting: populateExisting || lock !== undefined,
         lock,
-        relations,
+        ...(plan === undefined ? {} : { plan }),
       })
       return (state?.instance ?? null) as Entity | null
     })
@@ -341,7 +353,23 @@ function endsOf(core: SessionCore): TransactionEnds {
   }
 }
 
-const getRules = { populateExisting: aBoolean, forUpdate: either(aBoolean, anObject), with: anything }
+const getRules = {
+  populateExisting: aBoolean,
+  forUpdate: either(aBoolean, anObject),
+  with: anything,
+  options: rule('an array of loader options', Array.isArray),
+}
+
+/** What `get` is told about relations and columns; undefined where it is told nothing. */
+function readPlan(
+  label: string,
+  model: EntityModel,
+  options: (GetOptions & { readonly with?: readonly string[] }) | undefined,
+): LoadPlan | undefined {
+  if (options?.with === undefined && options?.options === undefined) return undefined
+  const plan = options.with === undefined ? undefined : readPaths(label, model, options.with)
+  return options.options === undefined ? plan : applyOptions(label, model, options.options, plan)
+}
 
 /** The session that an instance is attached to, or undefined. */
 export function objectSession(instance: object): Session | undefined {

@@ -91,37 +91,41 @@ function listSelect(dialect: Dialect, select: ListSelect): SelectByKeys {
 
 /**
  * Compiles a select of the rows of `model` that belong to any of a list of owners: whose foreign key `match` holds the owner's key, in
- * the given order. Each row holds all columns of the entity.
+ * the given order. Each row holds `columns`, then what of the foreign key is not among them.
  */
 export function selectMembers(
   context: StatementContext,
   model: EntityModel,
+  columns: readonly ColumnModel[],
   match: readonly ColumnModel[],
   order: readonly MemberOrder[],
 ): SelectByKeys {
-  return context.shape(model, `members ${columnsKey(match)} ${orderKey(order)}`, () => {
+  return context.shape(model, `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}`, () => {
     const { dialect } = context
+    const selected = [...columns, ...match.filter((column) => !columns.includes(column))]
     return listSelect(dialect, {
       match,
       matchNames: match.map((column) => columnOf(dialect, column)),
-      selected: model.loaded,
-      from: selectFrom(dialect, model, model.loaded),
+      selected,
+      from: selectFrom(dialect, model, selected),
       ending: orderBy(dialect, order),
     })
   })
 }
 
 /**
- * The same through a table of pairs: each row holds all columns of the entity, then the owner's key as the pair holds it.
+ * The same through a table of pairs: each row holds `columns`, then the owner's key as the pair holds it.
  */
 export function selectPaired(
   context: StatementContext,
   model: EntityModel,
+  columns: readonly ColumnModel[],
   through: PairTable,
   order: readonly MemberOrder[],
 ): SelectByKeys {
   const { sourceColumns, targetColumns } = through
-  return context.shape(through.model, `paired ${model.table} ${columnsKey(sourceColumns)} ${orderKey(order)}`, () => {
+  const key = `paired ${model.table} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}`
+  return context.shape(through.model, key, () => {
     const { dialect } = context
     const joined = targetColumns.map(
       (column, i) => sql`${columnOf(dialect, column, 'p')} = ${columnOf(dialect, model.key[i] as ColumnModel, 't')}`,
@@ -131,8 +135,8 @@ export function selectPaired(
     return listSelect(dialect, {
       match: sourceColumns,
       matchNames: owner,
-      selected: [...model.loaded, ...sourceColumns],
-      from: sql`select ${columnList(dialect, model.loaded, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      selected: [...columns, ...sourceColumns],
+      from: sql`select ${columnList(dialect, columns, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
       ending: orderBy(dialect, order, 't'),
     })
   })

@@ -32,10 +32,20 @@ export interface Statements {
    * of the key that are not among them. Rows come in any order, once each; keys without a row give none.
    */
   selectByKeys(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKeys
-  /** Selects of the rows whose foreign key `match` is any of a list of keys; rows hold all columns. */
-  selectMembers(model: EntityModel, match: readonly ColumnModel[], order: readonly MemberOrder[]): SelectByKeys
-  /** The same through a table of pairs: rows hold all columns, then the key of the owner they are paired with. */
-  selectPaired(model: EntityModel, through: PairTable, order: readonly MemberOrder[]): SelectByKeys
+  /** Selects of the rows whose foreign key `match` is any of a list of keys; rows hold `columns`, then what of the key is not among them. */
+  selectMembers(
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    match: readonly ColumnModel[],
+    order: readonly MemberOrder[],
+  ): SelectByKeys
+  /** The same through a table of pairs: rows hold `columns`, then the key of the owner they are paired with. */
+  selectPaired(
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    through: PairTable,
+    order: readonly MemberOrder[],
+  ): SelectByKeys
   /**
    * Inserts rows with values for `columns`, in order. Gives the values of `returning` for each, in the order of the
    * rows (empty rows where nothing is returned); generated keys belong to their row by a rule that the database
@@ -95,8 +105,8 @@ function makeStatements(dialect: Dialect): Statements {
   return Object.freeze({
     selectByKey: (model, columns, lock) => selectByKey(context, model, columns, lock),
     selectByKeys: (model, columns, lock) => selectByKeys(context, model, columns, lock),
-    selectMembers: (model, match, order) => selectMembers(context, model, match, order),
-    selectPaired: (model, through, order) => selectPaired(context, model, through, order),
+    selectMembers: (model, columns, match, order) => selectMembers(context, model, columns, match, order),
+    selectPaired: (model, columns, through, order) => selectPaired(context, model, columns, through, order),
     insertRows: (runner, model, columns, returning, rows) =>
       insertRows(context, runner, model, columns, returning, rows),
     updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),

@@ -29,8 +29,9 @@ export {
   type StateOwner,
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
+export { type LoadStyle, loadStyleOf, setLoadStyle } from './load-style.ts'
 export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
-export { writeRelation } from './relation-access.ts'
+export { isForbidden, writeRelation } from './relation-access.ts'
 export { collectionOf } from './relation-sync.ts'
 export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
 export { tryStateOf } from './slot.ts'

@@ -1,5 +1,6 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
 import type { InstanceState } from './instance-state.ts'
+import { loadStyleOf } from './load-style.ts'
 import { assignMany, assignOne, collectionOf } from './relation-sync.ts'
 import { knownOne, UnloadedOne } from './to-one.ts'
 
@@ -8,7 +9,13 @@ export function readRelation(state: InstanceState, index: number): unknown {
   const link = linkAt(state, index)
   if (link.toMany) return collectionOf(state, link).view
   const known = knownOne(state, link)
-  return known === undefined ? new UnloadedOne(state, link) : known
+  return known === undefined || isForbidden(state, link) ? new UnloadedOne(state, link) : known
+}
+
+/** Whether a to-one relation must not be read although its instance is known, because it was neither loaded nor set. */
+export function isForbidden(state: InstanceState, link: RelationLink): boolean {
+  if (state.related?.[link.index] !== undefined || state.identity === undefined) return false
+  return loadStyleOf(state)?.forbids(link) ?? link.options.lazy === 'raise'
 }
 
 /** Assigns a relation's property. @throws ArgumentError for anything but instances of the target */

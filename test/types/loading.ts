@@ -1,5 +1,20 @@
 // Compiled, never run: what `with` accepts, and what loaded instances give without `await`.
-import { entity, integer, type Loaded, manyToMany, manyToOne, oneToMany, type Session, text } from '../../src/index.ts'
+import {
+  defer,
+  entity,
+  integer,
+  joined,
+  type Loaded,
+  lazy,
+  loadOnly,
+  manyToMany,
+  manyToOne,
+  oneToMany,
+  raise,
+  type Session,
+  selectin,
+  text,
+} from '../../src/index.ts'
 
 declare const session: Session
 
@@ -82,4 +97,39 @@ export async function refused(): Promise<void> {
   // @ts-expect-error the addresses were not loaded
   total(await session.getOne(User, 1))
   total(await session.getOne(User, 1, { with: ['addresses'] }))
+}
+
+export async function options(): Promise<unknown> {
+  const users = await session.query(User).options(selectin('addresses.user'), joined('groups'), defer('name')).all()
+  const emails: string[] = users.flatMap((user) => user.addresses.map((address) => address.email))
+  const names = users.flatMap((user) => user.addresses.map((address) => address.user?.name))
+  const deep = await session
+    .query(User)
+    .options(selectin('addresses').options(joined('user'), defer('email')), raise('*'), loadOnly('addresses.email'))
+    .one()
+  const backs = deep.addresses.map((address) => address.user?.id)
+  const [none] = await session
+    .query(User)
+    .options(lazy('addresses'), raise('groups.users', { sqlOnly: true }))
+    .all()
+  // @ts-expect-error not loaded by it
+  none?.addresses.map((address) => address)
+  const kept = selectin('groups')
+  const first: number | undefined = (await session.query(User).options(kept).first())?.groups.length
+  return [emails, names, backs, first]
+}
+
+export function wrongOptions(): void {
+  // @ts-expect-error no relation of that name
+  session.query(User).options(selectin('adresses'))
+  // @ts-expect-error a column is no relation
+  session.query(User).options(selectin('name'))
+  // @ts-expect-error no relation of the target
+  session.query(User).options(joined('addresses.groups'))
+  // @ts-expect-error no column of that name
+  session.query(User).options(defer('nmae'))
+  // @ts-expect-error no column of the target
+  session.query(User).options(defer('addresses.name'))
+  // @ts-expect-error no option of that name
+  selectin('addresses', { depth: 2 })
 }

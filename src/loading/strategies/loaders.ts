@@ -1,0 +1,147 @@
+import { aBoolean, anInteger, checkOptions, either } from '../../support/index.ts'
+import type { Strategy } from './load-plan.ts'
+import { isWildcard, othersOption, type RelationLoader, relationOption } from './loader-options.ts'
+
+/** How far a relation of an entity to itself is followed. */
+export interface RecursionOptions {
+  /** So many levels below the first one, or `'all'`: until there are no more rows. Default: 0. */
+  readonly recursionDepth?: number | 'all'
+}
+
+/** How a relation is joined. */
+export interface JoinedOptions {
+  /** Leave out instances that have nothing there. Default: false. */
+  readonly innerJoin?: boolean
+  /** How many levels further a relation of an entity to itself is joined. Default: 0. */
+  readonly joinDepth?: number
+}
+
+/** What `raise` forbids. */
+export interface RaiseOptions {
+  /** Only where SQL would be sent: what the identity map or a null key tells is given. Default: false. */
+  readonly sqlOnly?: boolean
+}
+
+const isAll = { expected: "'all'", accepts: (value: unknown) => value === 'all' }
+const recursionRules = { recursionDepth: either(anInteger(0), isAll) }
+
+function depthOf(call: string, options: RecursionOptions): number {
+  checkOptions(call, options, recursionRules)
+  const { recursionDepth = 0 } = options
+  return recursionDepth === 'all' ? Number.POSITIVE_INFINITY : recursionDepth
+}
+
+/**
+ * Loads a relation by a statement of its own, for all instances of the result together.
+ *
+ * Sends for `selectin('books')`: `select … from books where author_id = any($1)`
+ *
+ * @param path a relation, or a path through relations: `'books.reviews'`. Relations on the way are loaded in the same way, unless an
+ * option of their own says otherwise
+ * @throws ArgumentError for an option that is unknown or wrong
+ * @example
+ * query.options(selectin('books'), selectin('children', { recursionDepth: 'all' }))
+ * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#select-in-loading
+ */
+export function selectin<const Path extends string>(
+  path: Path,
+  options: RecursionOptions = {},
+): RelationLoader<Path, Path, never, Path> {
+  const depth = depthOf('selectin()', options)
+  return relationOption('selectin()', path, { strategy: 'selectin', depth })
+}
+
+/**
+ * Loads a relation in the same statement, by a LEFT JOIN. Each instance comes once, with all of its members; `limit` and `offset`
+ * count instances, not joined rows.
+ *
+ * @throws ArgumentError for an option that is unknown or wrong
+ * @example
+ * query.options(joined('author'), joined('shelf', { innerJoin: true }))
+ * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#joined-eager-loading
+ */
+export function joined<const Path extends string>(
+  path: Path,
+  options: JoinedOptions = {},
+): RelationLoader<Path, Path, never, Path> {
+  checkOptions('joined()', options, { innerJoin: aBoolean, joinDepth: anInteger(0) })
+  const { innerJoin = false, joinDepth = 0 } = options
+  return relationOption('joined()', path, { strategy: 'joined', innerJoin, depth: joinDepth })
+}
+
+/**
+ * Loads a relation by a statement of its own that repeats the query inside: of use where the keys of the result are too many, or of
+ * too many columns, to be sent back to the database.
+ *
+ * Sends for `subquery('books')`: `select … from books where author_id in (select id from (…the query…))`
+ *
+ * @example
+ * query.where('country', '=', 'no').options(subquery('books'))
+ * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#subquery-eager-loading
+ */
+export function subquery<const Path extends string>(path: Path): RelationLoader<Path, Path, never, Path> {
+  return relationOption('subquery()', path, { strategy: 'subquery' })
+}
+
+/**
+ * Loads a relation right after the query as if it were awaited: an instance that the session holds is taken from there, and what is
+ * left is read for all together.
+ *
+ * @throws ArgumentError for an option that is unknown or wrong
+ * @example
+ * query.options(immediate('author'))
+ */
+export function immediate<const Path extends string>(
+  path: Path,
+  options: RecursionOptions = {},
+): RelationLoader<Path, Path, never, Path> {
+  const depth = depthOf('immediate()', options)
+  return relationOption('immediate()', path, { strategy: 'immediate', depth })
+}
+
+/**
+ * Leaves a relation to be loaded when it is awaited, whatever its mapping says. `'*'` means all that are not named, at every level;
+ * `'books.*'` those of the books.
+ *
+ * @example
+ * query.options(lazy('offers'))
+ */
+export function lazy<const Path extends string>(path: Path): RelationLoader<Path, Path, never, never> {
+  return without('lazy()', path, 'select')
+}
+
+/**
+ * Forbids a relation: awaiting it is an InvalidRequestError, unless it was loaded or set. With `sqlOnly`, what is known without any SQL
+ * is given. `'*'` means all that are not named, at every level; `'books.*'` those of the books.
+ *
+ * @throws ArgumentError for an option that is unknown or wrong
+ * @example
+ * query.with('books').options(raise('*'))
+ * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#preventing-unwanted-lazy-loads-using-raiseload
+ */
+export function raise<const Path extends string>(
+  path: Path,
+  options: RaiseOptions = {},
+): RelationLoader<Path, Path, never, never> {
+  checkOptions('raise()', options, { sqlOnly: aBoolean })
+  return without('raise()', path, options.sqlOnly === true ? 'raiseOnSql' : 'raise')
+}
+
+/**
+ * Says nothing of a relation, and something of what is below it: `defaultload('books').options(defer('body'))`.
+ *
+ * @example
+ * query.options(defaultload('author').options(raise('*')))
+ */
+export function defaultload<const Path extends string>(path: Path): RelationLoader<Path, Path, never, never> {
+  return relationOption('defaultload()', path, { strategy: undefined })
+}
+
+function without<Path extends string>(
+  call: string,
+  path: Path,
+  strategy: Strategy,
+): RelationLoader<Path, Path, never, never> {
+  if (isWildcard(path)) return othersOption(call, path, { strategy, everywhere: path === '*' })
+  return relationOption(call, path, { strategy })
+}
