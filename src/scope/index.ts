@@ -1,4 +1,5 @@
 export type { ParallelProgress } from '../support/index.ts'
+export { OpenScope, type OpenScopeOptions, openScope } from './open-scope.ts'
 export { type ExclusiveLock, type RunExclusiveOptions, runExclusive } from './run-exclusive.ts'
 export {
   type ScopedSession,
@@ -8,4 +9,5 @@ export {
   scopedSession,
 } from './scoped-session.ts'
 export type { Propagation, ScopedTransactionOptions } from './transaction-options.ts'
+export { type WithSessionOptions, withSession } from './with-session.ts'
 export { type WorkParallelOptions, workParallel } from './work-parallel.ts'

@@ -1,8 +1,11 @@
+import type { Connection } from '../engine/index.ts'
 import { runBlockAndClose, type Session } from '../session/index.ts'
 import { abortable, systemClock } from '../support/index.ts'
 
 /** How long an interrupted session may take to become quiet before its connections are discarded, in milliseconds. */
 const GRACE = 2_000
+/** A request to cancel that comes before its statement is lost, so it is made again, in milliseconds. */
+const CANCEL_AGAIN = 250
 
 /**
  * A managed block of a session that is closed with it, as long as `signal` allows. The signal covers the function and the flush of
@@ -55,17 +58,44 @@ async function runAndFlush<T>({ core }: Session, body: () => Promise<T> | T): Pr
  * Stops everything on a session, for good: what waits is refused, what runs is cancelled on the server. Resolves when the session
  * is quiet; with false when it does not become so, and its connections were discarded instead.
  */
-async function interrupt({ core }: Session, reason: unknown): Promise<boolean> {
+export async function interrupt({ core }: Session, reason: unknown): Promise<boolean> {
   const by = `it was given up: ${reason instanceof Error ? reason.message : String(reason)}`
   core.gate.closeForGood(by)
   core.abortConnecting('An interruption')
   const connections = [...(core.transaction?.enlistments.values() ?? [])].map(({ connection }) => connection)
-  const cancelled = Promise.allSettled(connections.map((connection) => connection.cancelRunning()))
+  const cancelling = new Cancelling(connections)
   // Whoever ends the session rolls back next: a request to cancel that is under way must not meet that, or another holder.
-  const quiet = core.gate.seize('an interruption', async () => void (await cancelled))
+  const quiet = core.gate.seize('an interruption', () => cancelling.stop())
   if (await settlesInTime(quiet)) return true
+  await cancelling.stop()
   for (const connection of connections) if (!connection.closed) connection.invalidate(reason)
   return false
+}
+
+/** Asks the server to stop what runs on some connections, again and again until it is stopped. */
+class Cancelling {
+  readonly #connections: readonly Connection[]
+  readonly #timer: NodeJS.Timeout
+  #asked: Promise<unknown> | undefined
+
+  constructor(connections: readonly Connection[]) {
+    this.#connections = connections
+    this.#timer = setInterval(() => this.#ask(), CANCEL_AGAIN)
+    this.#ask()
+  }
+
+  /** Resolves when no request is under way any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#asked
+  }
+
+  #ask(): void {
+    if (this.#asked !== undefined) return
+    this.#asked = Promise.allSettled(this.#connections.map((connection) => connection.cancelRunning())).finally(() => {
+      this.#asked = undefined
+    })
+  }
 }
 
 function settlesInTime(promise: Promise<unknown>): Promise<boolean> {

@@ -1,20 +1,30 @@
 import { ScopeMismatchError, SessionClosedError } from '../errors.ts'
-import type { Session } from '../session/index.ts'
+import type { Session, SessionOptions } from '../session/index.ts'
 import { type AsyncContext, attachSuppressed } from '../support/index.ts'
 import { Place } from './place.ts'
 
 let scopesOpened = 0
 
+/** What a scope that is no single function is opened with. */
+export interface ScopeTerms {
+  /** What its session is made with, at first use. */
+  readonly sessionOptions?: SessionOptions | undefined
+  /** Whoever opened it commits what its session has done, so that transactions inside take part in that. */
+  readonly commits?: boolean
+}
+
 /** An asynchronous scope: everything that is awaited or started in one call of {@link runInScope}. */
 export class Scope<S extends Session> extends Place<S> {
   readonly label: string
+  readonly terms: ScopeTerms
   readonly #context: AsyncContext<Scope<S>>
   /** The scope around this one. Never one that had ended before: a chain of timers must not become a chain of scopes. */
   #outer: Scope<S> | undefined
   #endedBy: string | undefined
 
-  constructor(context: AsyncContext<Scope<S>>, label: string | undefined) {
+  constructor(context: AsyncContext<Scope<S>>, label: string | undefined, terms: ScopeTerms = {}) {
     super()
+    this.terms = terms
     this.label = label ?? `scope ${++scopesOpened}`
     this.#context = context
     this.#outer = context.get()?.nearestOpen
@@ -37,6 +47,11 @@ export class Scope<S extends Session> extends Place<S> {
       `${call} was called after ${this.label} had ended (${this.#endedBy}), so it has no session any more: an await is ` +
         'missing, or a timer has outlived it. Await everything inside the scope, or open one of its own for what goes on.',
     )
+  }
+
+  /** Calls `work` inside the scope. */
+  run<T>(work: () => T): T {
+    return this.#context.run(this, work)
   }
 
   /** Ends the scope: its session is closed for good, and whoever is left over in it gets no other. */
@@ -72,7 +87,7 @@ export async function runInScope<S extends Session, T>(
   const scope = new Scope(context, label)
   let result: T
   try {
-    result = await context.run(scope, () => work(scope))
+    result = await scope.run(() => work(scope))
   } catch (error) {
     await scope.end('its scope failed').catch((failure: unknown) => attachSuppressed(error, failure))
     throw error

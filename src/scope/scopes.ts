@@ -3,7 +3,7 @@ import type { Session, Sessionmaker, SessionOptions } from '../session/index.ts'
 import { AsyncContext } from '../support/index.ts'
 import { KeyedPlace, KeyedPlaces } from './keyed-places.ts'
 import type { Place } from './place.ts'
-import { runInScope, type Scope } from './scope.ts'
+import { runInScope, Scope, type ScopeTerms } from './scope.ts'
 
 /**
  * The scopes of one registry. An asynchronous scope that was opened comes first; outside of those a function of the program
@@ -13,6 +13,8 @@ export class Scopes<S extends Session> {
   readonly maker: Sessionmaker<S>
   readonly #context = new AsyncContext<Scope<S>>()
   readonly #keyed: KeyedPlaces<S> | undefined
+  /** Scopes of {@link enter} that have not ended: who is outside of all of them may have lost one. */
+  #entered = 0
 
   constructor(maker: Sessionmaker<S>, keyHere: (() => unknown) | undefined) {
     this.maker = maker
@@ -24,6 +26,24 @@ export class Scopes<S extends Session> {
     return runInScope(this.#context, label, work)
   }
 
+  /** A new asynchronous scope that is no single function: it lasts until {@link leave}. */
+  enter(label: string | undefined, terms: ScopeTerms): Scope<S> {
+    const scope = new Scope(this.#context, label, terms)
+    this.#entered++
+    return scope
+  }
+
+  /** Ends a scope of {@link enter}. */
+  leave(scope: Scope<S>, by: string): Promise<void> {
+    this.#entered--
+    return scope.end(by)
+  }
+
+  /** Whether whoever opened the caller's scope commits what its session does. */
+  commitsHere(): boolean {
+    return this.#context.get()?.terms.commits === true
+  }
+
   /**
    * The session of the caller's scope, made if there is none.
    *
@@ -33,7 +53,7 @@ export class Scopes<S extends Session> {
   session(options?: SessionOptions): S {
     const place = this.#placeHere('Session()')
     const { session } = place
-    if (session === undefined) return this.make(place, options)
+    if (session === undefined) return this.make(place, options ?? this.#context.get()?.terms.sessionOptions)
     if (options === undefined) return session
     throw new InvalidRequestError(
       `Session(): a session is already present in this scope (${session.label}), so options cannot be applied to it. ` +
@@ -97,7 +117,17 @@ export class Scopes<S extends Session> {
     const why = this.#keyed === undefined ? 'no scope is open here' : 'the scope function gave no scope here'
     throw new NoScopeError(
       `${call}: ${why}. Open one with Session.run(async () => …) or Session.begin(async () => …), which lasts for all that is ` +
-        'awaited inside; for a session that belongs to no scope call Session.sessionFactory().',
+        `awaited inside; for a session that belongs to no scope call Session.sessionFactory().${this.#lossHint()}`,
+    )
+  }
+
+  /** What is probably wrong where requests are under way, and the caller is in none of them. */
+  #lossHint(): string {
+    if (this.#entered === 0) return ''
+    return (
+      ' Scopes of requests are open, and this code is outside of them: a body parser or a callback of a library has probably lost ' +
+      "the asynchronous context. Mount heddle's middleware once more behind it, which continues the scope of the request, or bind " +
+      'the callback with AsyncResource.bind().'
     )
   }
 }

@@ -48,8 +48,9 @@ function propagate<S extends Session, T>(
   terms: TransactionTerms,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const session = scopes.present()
-  switch (roleIn(session, terms.propagation)) {
+  const isOwned = scopes.commitsHere() && terms.propagation !== 'new'
+  const session = isOwned ? scopes.session() : scopes.present()
+  switch (roleIn(session, terms.propagation, isOwned)) {
     case 'open':
       return withRetries(terms.retries, signal, (attempt) =>
         openTransaction(scopes, body, sessionOptionsOf(terms), { signal, attempt }),
@@ -71,9 +72,16 @@ function standingOf(session: Session | undefined): 'begun' | 'autobegun' | 'none
   return root.origin === 'autobegin' ? 'autobegun' : 'begun'
 }
 
-/** @throws InvalidRequestError where the propagation does not allow what there is */
-function roleIn(session: Session | undefined, propagation: Propagation): 'open' | 'join' | 'savepoint' | 'without' {
-  const standing = standingOf(session)
+/**
+ * @param isOwned whoever opened the scope commits what its session does, however that began
+ * @throws InvalidRequestError where the propagation does not allow what there is
+ */
+function roleIn(
+  session: Session | undefined,
+  propagation: Propagation,
+  isOwned: boolean,
+): 'open' | 'join' | 'savepoint' | 'without' {
+  const standing = isOwned && propagation !== 'never' ? 'begun' : standingOf(session)
   if (propagation === 'new') return 'open'
   if (propagation === 'never') {
     if (standing === 'none') return 'without'

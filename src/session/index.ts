@@ -1,4 +1,5 @@
 export { runBlock, runBlockAndClose } from './block.ts'
+export { commitAll } from './ending.ts'
 export {
   type AttributeEvent,
   type EntityEvents,

@@ -29,3 +29,8 @@ export const systemClock: Clock = {
   },
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 }
+
+/** Resolves after what is ready now, promises included, has run. */
+export function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(() => resolve(undefined)))
+}

@@ -1,6 +1,6 @@
 export { AsyncContext, bindContext } from './async-context.ts'
 export type { Clock, ClockTimer } from './clock.ts'
-export { systemClock } from './clock.ts'
+export { nextTurn, systemClock } from './clock.ts'
 export type { DeadlineOptions } from './deadline.ts'
 export { abortable, Deadline, sleep } from './deadline.ts'
 export { nearest } from './did-you-mean.ts'
