@@ -1,5 +1,5 @@
 import { type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
-import { type InstanceState, stateOf } from '../state/index.ts'
+import { type InstanceState, knownOne, knownRelated, stateOf } from '../state/index.ts'
 import { isLoaded, loadRelation, type RelatedSource, readExpired, relatedValue } from './related.ts'
 import { isEager, type LoadPlan } from './strategies/load-plan.ts'
 
@@ -119,9 +119,8 @@ function keepKnown(source: RelatedSource, states: readonly InstanceState[], link
 function targetsOf(states: readonly InstanceState[], link: RelationLink): InstanceState[] {
   const targets = new Set<InstanceState>()
   for (const state of states) {
-    const value = relatedValue(state, link)
-    if (value === null || value === undefined) continue
-    for (const item of link.toMany ? (value as Iterable<object>) : [value as object]) targets.add(stateOf(item))
+    const one = link.toMany ? undefined : knownOne(state, link)
+    for (const item of one == null ? knownRelated(state, link) : [one]) targets.add(stateOf(item))
   }
   return [...targets]
 }

@@ -1,4 +1,5 @@
 export type { CascadeName } from './cascade.ts'
+export type { CollectionShape, KeyedBy, MemberKey } from './collection-shape.ts'
 export { Column, type ColumnFlag, isSqlExpression } from './column.ts'
 export {
   bigint,
@@ -67,6 +68,8 @@ export type {
   KeyOf,
   Loaded,
   LoadedCollection,
+  LoadedMap,
+  LoadedSet,
   Paths,
   PlainObject,
   RelatedAt,
@@ -74,10 +77,14 @@ export type {
   RelationNamed,
   RelationsOf,
   ToMany,
+  ToManyKeyed,
   ToManyNames,
+  ToManyUnordered,
   ToOne,
   ToOneNames,
   Unloaded,
   UnloadedCollection,
+  UnloadedMap,
+  UnloadedSet,
   Values,
 } from './types.ts'

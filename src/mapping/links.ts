@@ -1,4 +1,5 @@
 import { MappingError } from '../errors.ts'
+import { type ShapeModel, shapeModel } from './collection-shape.ts'
 import { referencedColumn } from './foreign-keys.ts'
 import { listed } from './found.ts'
 import type { ColumnModel, EntityModel } from './model.ts'
@@ -19,6 +20,8 @@ export interface RelationLink extends RelationModel {
   /** Its place among the entity's relations, and in every state record of the entity. */
   readonly index: number
   readonly toMany: boolean
+  /** What the collection is to the program. */
+  readonly shape: ShapeModel
   /** Who holds the foreign key: this entity, the target, or a table of pairs. */
   readonly holder: 'source' | 'target' | 'pairs'
   /** The columns on both sides that hold the same values; empty where a table of pairs stands between. */
@@ -56,6 +59,7 @@ function makeLink(relation: RelationModel, index: number): RelationLink {
     ...relation,
     index,
     toMany,
+    shape: shapeModel(placeOf(relation), relation.options.collection, relation.target),
     holder,
     pairs,
     through,

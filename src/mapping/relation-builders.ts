@@ -1,5 +1,6 @@
 import { MappingError } from '../errors.ts'
 import { parseCascade } from './cascade.ts'
+import { type CollectionShape, isCollectionShape } from './collection-shape.ts'
 import { found, listed } from './found.ts'
 import { checkOptionNames } from './option-names.ts'
 import {
@@ -32,8 +33,12 @@ export function manyToOne<Class>(target: () => Class, options?: ManyToOneOptions
  * @throws MappingError for an unknown or wrong option
  * @example
  * get addresses() { return oneToMany(() => Address, { backPopulates: 'user', cascade: 'all, delete-orphan' }) }
+ * get notes() { return oneToMany(() => Note, { backPopulates: 'user', collection: { keyedBy: 'title' } }) }
  */
-export function oneToMany<Class>(target: () => Class, options?: OneToManyOptions): ToManyRelation<Class> {
+export function oneToMany<Class, const Shape extends CollectionShape = 'array'>(
+  target: () => Class,
+  options?: OneToManyOptions<Shape>,
+): ToManyRelation<Class, Shape> {
   return new ToManyRelation(describeRelation('oneToMany', target, options, false))
 }
 
@@ -61,7 +66,10 @@ export function oneToOne<Class>(target: () => Class, options: OneToOneOptions = 
  * @example
  * get groups() { return manyToMany(() => Group, { through: 'user_groups', backPopulates: 'users' }) }
  */
-export function manyToMany<Class>(target: () => Class, options: ManyToManyOptions): ToManyRelation<Class> {
+export function manyToMany<Class, const Shape extends CollectionShape = 'array'>(
+  target: () => Class,
+  options: ManyToManyOptions<Shape>,
+): ToManyRelation<Class, Shape> {
   const spec = describeRelation('manyToMany', target, options, false)
   if (spec.options.through !== undefined) return new ToManyRelation(spec)
   throw new MappingError("manyToMany(…): the table of the pairs is missing; give it as { through: 'user_groups' }.")
@@ -70,9 +78,9 @@ export function manyToMany<Class>(target: () => Class, options: ManyToManyOption
 const SHARED = ['backPopulates', 'cascade', 'lazy', 'joinDepth', 'viewOnly', 'postUpdate']
 const OPTION_NAMES: Readonly<Record<RelationKind, readonly string[]>> = {
   manyToOne: [...SHARED, 'foreignKey', 'singleParent'],
-  oneToMany: [...SHARED, 'foreignKey', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
+  oneToMany: [...SHARED, 'collection', 'foreignKey', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
   oneToOne: [...SHARED, 'foreignKey', 'passiveDeletes', 'passiveUpdates', 'singleParent'],
-  manyToMany: [...SHARED, 'through', 'throughColumns', 'orderBy', 'passiveDeletes', 'singleParent'],
+  manyToMany: [...SHARED, 'collection', 'through', 'throughColumns', 'orderBy', 'passiveDeletes', 'singleParent'],
 }
 
 function describeRelation(
@@ -116,6 +124,7 @@ const DIRECTIONS: readonly unknown[] = ['asc', 'desc']
 const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'subquery', 'immediate', 'raise', 'raiseOnSql']
 
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
+  collection: ["'array', 'set', or a key such as { keyedBy: 'name' }", isCollectionShape],
   backPopulates: ["a property of the other entity, such as 'user'", isName],
   foreignKey: ['a property, or an array of properties', isNameOrNames],
   throughColumns: [

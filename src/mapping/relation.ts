@@ -1,4 +1,5 @@
 import type { CascadeName } from './cascade.ts'
+import type { CollectionShape } from './collection-shape.ts'
 
 /** What connects two entities, seen from the one whose property it is. */
 export type RelationKind = 'manyToOne' | 'oneToMany' | 'oneToOne' | 'manyToMany'
@@ -43,7 +44,9 @@ export interface ManyToOneOptions extends RelationOptions {
 }
 
 /** What a relation to many instances, held by a foreign key of theirs, takes. */
-export interface OneToManyOptions extends RelationOptions {
+export interface OneToManyOptions<Shape extends CollectionShape = CollectionShape> extends RelationOptions {
+  /** What the collection is: `'array'`, `'set'`, or a map: `{ keyedBy: 'name' }`. Default: `'array'`. */
+  readonly collection?: Shape
   /** The property of the other entity that holds this one's key. Default: found by its reference. */
   readonly foreignKey?: string | readonly string[]
   /** The order in which the collection is loaded. */
@@ -68,7 +71,9 @@ export interface OneToOneOptions extends RelationOptions {
 }
 
 /** What a relation through a table of pairs takes. */
-export interface ManyToManyOptions extends RelationOptions {
+export interface ManyToManyOptions<Shape extends CollectionShape = CollectionShape> extends RelationOptions {
+  /** As for `oneToMany`. Default: `'array'`. */
+  readonly collection?: Shape
   /**
    * The table of the pairs. It may be mapped as an entity of its own: its rows are then written by the relation and by the instances
    * alike, and the database refuses a pair that both add in one flush; make the relation `viewOnly` where the instances are enough.
@@ -103,6 +108,7 @@ export interface RelationSpec {
 
 declare const CLASS: unique symbol
 declare const NULLABLE: unique symbol
+declare const SHAPE: unique symbol
 
 /**
  * A relation to one instance. It keeps the type of the class it points at unresolved, so that two classes may name each
@@ -125,9 +131,10 @@ export class ToOneRelation<Class, Nullable extends boolean> {
   }
 }
 
-/** A relation to many instances: a collection. */
-export class ToManyRelation<Class> {
+/** A relation to many instances: a collection, which `Shape` says the kind of. */
+export class ToManyRelation<Class, Shape extends CollectionShape = 'array'> {
   declare readonly [CLASS]: Class
+  declare readonly [SHAPE]: Shape
   readonly [RELATION]: RelationSpec
 
   /** Not for programs: use `oneToMany` and `manyToMany`. */

@@ -1,3 +1,4 @@
+import type { CollectionShape } from './collection-shape.ts'
 import type { Column, ColumnFlag } from './column.ts'
 import type { EntityOptions } from './entity-options.ts'
 import type { EntityModel } from './model.ts'
@@ -41,6 +42,51 @@ export interface UnloadedCollection<Item> extends PromiseLike<readonly Item[]>, 
 /** A to-many property, loaded or not. `await` serves both. */
 export type ToMany<Item> = LoadedCollection<Item> | UnloadedCollection<Item>
 
+/** A loaded collection of `collection: 'set'`: a set to read, with `add` and `remove`. */
+export interface LoadedSet<Item> extends ReadonlySet<Item>, CollectionWrites<Item> {
+  readonly isLoaded: true
+}
+
+/** The same while it is not loaded: `await` it to read it; `add` and `remove` need no loading. */
+export interface UnloadedSet<Item> extends PromiseLike<LoadedSet<Item>>, CollectionWrites<Item> {
+  readonly isLoaded: false
+}
+
+/** A to-many property of `collection: 'set'`, loaded or not. `await` serves both. */
+export type ToManyUnordered<Item> = LoadedSet<Item> | UnloadedSet<Item>
+
+/**
+ * A loaded collection of `collection: { keyedBy: … }`: a map to read by the keys that the members have at that moment, with `add` and
+ * `remove`. Reading it by key throws an InvalidRequestError where a member has no key yet, or two have the same.
+ */
+export interface LoadedMap<Key, Item> extends ReadonlyMap<Key, Item>, CollectionWrites<Item> {
+  readonly isLoaded: true
+}
+
+/** The same while it is not loaded: `await` it to read it; `add` and `remove` need no loading. */
+export interface UnloadedMap<Key, Item> extends PromiseLike<LoadedMap<Key, Item>>, CollectionWrites<Item> {
+  readonly isLoaded: false
+}
+
+/** A to-many property of `collection: { keyedBy: … }`, loaded or not. `await` serves both. */
+export type ToManyKeyed<Key, Item> = LoadedMap<Key, Item> | UnloadedMap<Key, Item>
+
+/** The property of a collection, by its shape. */
+type CollectionOf<Item, Shape> = Shape extends 'set'
+  ? ToManyUnordered<Item>
+  : Shape extends { readonly keyedBy: infer By }
+    ? ToManyKeyed<MemberKeyOf<Item, By>, Item>
+    : ToMany<Item>
+
+type MemberKeyOf<Item, By> = By extends (member: never) => infer Key ? Key : By extends keyof Item ? Item[By] : never
+
+/** What a new instance may be given for a collection. */
+type GivenItems<Item, Shape> = Shape extends 'set'
+  ? Iterable<Item>
+  : Shape extends { readonly keyedBy: infer By }
+    ? Iterable<Item> | ReadonlyMap<MemberKeyOf<Item, By>, Item>
+    : readonly Item[]
+
 // -------------------------------------------------------------------------------------------------- columns
 
 type ValueOf<Described> = Described extends Column<infer Value, infer _Flags> ? Value : never
@@ -72,8 +118,8 @@ type PropertyOf<Described> =
     ? Value
     : Described extends ToOneRelation<infer Class, infer Nullable>
       ? ToOne<OneOf<Class, Nullable>>
-      : Described extends ToManyRelation<infer Class>
-        ? ToMany<InstanceOf<Class>>
+      : Described extends ToManyRelation<infer Class, infer Shape extends CollectionShape>
+        ? CollectionOf<InstanceOf<Class>, Shape>
         : never
 
 type OneOf<Class, Nullable> = Nullable extends true ? InstanceOf<Class> | null : InstanceOf<Class>
@@ -121,8 +167,8 @@ type Given<Described> =
     ? Value
     : Described extends ToOneRelation<infer Class, infer Nullable>
       ? OneOf<Class, Nullable>
-      : Described extends ToManyRelation<infer Class>
-        ? readonly InstanceOf<Class>[]
+      : Described extends ToManyRelation<infer Class, infer Shape extends CollectionShape>
+        ? GivenItems<InstanceOf<Class>, Shape>
         : never
 
 /** Columns that only the database gives a value. */
@@ -202,16 +248,17 @@ type LoadedFurther<Target, Path extends string> = Target extends null
     ? Target
     : Loaded<Target, Path>
 
-type LoadedProperty<Property, Path extends string> =
-  Property extends LoadedCollection<infer Item>
-    ? [Path] extends [never]
-      ? Property
-      : LoadedCollection<Loaded<Item, Path>>
-    : Property extends UnloadedCollection<unknown>
-      ? never
-      : Property extends Unloaded<unknown>
-        ? never
-        : LoadedFurther<Property, Path>
+type LoadedProperty<Property, Path extends string> = Property extends { readonly isLoaded: false }
+  ? never
+  : [Path] extends [never]
+    ? Property
+    : Property extends LoadedCollection<infer Item>
+      ? LoadedCollection<Loaded<Item, Path>>
+      : Property extends LoadedMap<infer Key, infer Item>
+        ? LoadedMap<Key, Loaded<Item, Path>>
+        : Property extends LoadedSet<infer Item>
+          ? LoadedSet<Loaded<Item, Path>>
+          : LoadedFurther<Property, Path>
 
 /**
  * An instance with the named relations loaded: those properties are plain values, read without `await`.
@@ -231,7 +278,7 @@ type RelationNames<Definition> = Exclude<keyof Definition, NamesOfColumns<Defini
 type TargetOf<Described> =
   Described extends ToOneRelation<infer Class, infer _Nullable>
     ? InstanceOf<Class>
-    : Described extends ToManyRelation<infer Class>
+    : Described extends ToManyRelation<infer Class, infer _Shape extends CollectionShape>
       ? InstanceOf<Class>
       : never
 

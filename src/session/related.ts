@@ -13,7 +13,7 @@ import {
   type TreeOptions,
 } from '../loading/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
-import { type InstanceState, isForbidden } from '../state/index.ts'
+import { type InstanceState, isForbidden, knownOne, knownRelated } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
 
 /** Loads relations of a session's instances, inside an operation. */
@@ -43,9 +43,8 @@ export class SessionRelated implements RelatedLoader {
   async membersOf(states: readonly InstanceState[], link: RelationLink, what: string): Promise<readonly object[][]> {
     await this.#loadFor(states, link, what)
     return states.map((state) => {
-      const value = relatedValue(state, link)
-      if (value === null || value === undefined) return []
-      return link.toMany ? [...(value as Iterable<object>)] : [value as object]
+      const one = link.toMany ? undefined : knownOne(state, link)
+      return one == null ? [...knownRelated(state, link)] : [one]
     })
   }
 

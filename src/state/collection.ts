@@ -1,10 +1,8 @@
 import { DetachedInstanceError } from '../errors.ts'
 import type { RelationLink } from '../mapping/index.ts'
+import { type CollectionView, INSPECT, type Inspect } from './collection-view.ts'
 import type { InstanceState } from './instance-state.ts'
 import { COLLECTION, type CollectionContent, type CollectionSlot } from './relation-slot.ts'
-
-/** The method by which Node shows a value. */
-export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
 
 /** Changes a collection, with everything that hangs on it: the other side, cascades, the session. */
 export interface CollectionChanges {
@@ -20,7 +18,7 @@ export class Collection implements CollectionSlot {
   readonly [COLLECTION] = true
   readonly state: InstanceState
   readonly link: RelationLink
-  readonly #changes: CollectionChanges
+  protected readonly changes: CollectionChanges
   /** The members as the program sees them; undefined while not loaded. */
   #list: CollectionList | undefined
   /** The same for looking up, once a collection is large. */
@@ -34,7 +32,7 @@ export class Collection implements CollectionSlot {
   constructor(state: InstanceState, link: RelationLink, changes: CollectionChanges, items?: readonly object[]) {
     this.state = state
     this.link = link
-    this.#changes = changes
+    this.changes = changes
     if (items !== undefined) this.#fill(items)
   }
 
@@ -43,9 +41,9 @@ export class Collection implements CollectionSlot {
   }
 
   /** What the property gives. */
-  get view(): CollectionList | UnloadedList {
+  get view(): CollectionView {
     if (this.#list !== undefined) return this.#list
-    this.#unloaded ??= new UnloadedList(this, this.#changes)
+    this.#unloaded ??= new UnloadedList(this, this.changes)
     return this.#unloaded
   }
 
@@ -62,6 +60,12 @@ export class Collection implements CollectionSlot {
   has(item: object): boolean {
     return this.#list === undefined ? this.added.has(item) : this.#memberSet().has(item)
   }
+
+  /** Whether an instance could be put in; arrays take any. @throws InvalidRequestError where it cannot */
+  refuseMember(_item: object): void {}
+
+  /** Whether these could be the members, together. @throws InvalidRequestError where they cannot */
+  refuseMembers(_items: Iterable<object>): void {}
 
   /** Puts a member in, without anything that hangs on it. False where it is in already. */
   put(item: object): boolean {
@@ -100,7 +104,7 @@ export class Collection implements CollectionSlot {
   #fill(items: Iterable<object>): void {
     const members = new Set(items)
     this.#members = members.size > 16 ? members : undefined
-    this.#list = CollectionList.over(this, this.#changes, members)
+    this.#list = CollectionList.over(this, this.changes, members)
   }
 
   #memberSet(): Set<object> | CollectionLookup {
@@ -176,7 +180,7 @@ const behind = new WeakMap<object, Behind>()
  * A loaded collection: an array of the members. `add` and `remove`, and `push` and its like, tell the other side and the session;
  * assigning to an index does not, and is refused by the types.
  */
-export class CollectionList extends Array<object> {
+export class CollectionList extends Array<object> implements CollectionView {
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }
@@ -193,7 +197,7 @@ export class CollectionList extends Array<object> {
   }
 
   /** `console.log` shows an array. */
-  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+  [INSPECT](_depth: number, options: object, inspect: Inspect): string {
     return inspect(Array.from(this), options)
   }
 

@@ -1,7 +1,10 @@
+import { InvalidRequestError } from '../errors.ts'
 import { linksOf, type RelationLink } from '../mapping/index.ts'
+import type { CollectionMap } from './collection-map.ts'
 import type { InstanceState } from './instance-state.ts'
 import { knownRelated } from './reach.ts'
 import { isCollectionSlot } from './relation-slot.ts'
+import { collectionOf } from './relation-sync.ts'
 import { tryStateOf } from './slot.ts'
 import { knownOne } from './to-one.ts'
 
@@ -26,10 +29,26 @@ interface Form {
   readonly method: 'toObject' | 'toJSON'
   readonly own: (this: object) => unknown
   value(value: unknown): unknown
+  /** A collection that is a set. */
+  set(items: readonly unknown[]): unknown
+  /** A collection that is a map. */
+  map(entries: readonly (readonly [key: unknown, item: unknown])[]): unknown
 }
 
-const objectForm: Form = { method: 'toObject', own: toObject, value: copied }
-const jsonForm: Form = { method: 'toJSON', own: toJson, value: jsonValue }
+const objectForm: Form = {
+  method: 'toObject',
+  own: toObject,
+  value: copied,
+  set: (items) => new Set(items),
+  map: (entries) => new Map(entries),
+}
+const jsonForm: Form = {
+  method: 'toJSON',
+  own: toJson,
+  value: jsonValue,
+  set: (items) => items,
+  map: (entries) => Object.fromEntries(entries.map(([key, item]) => [String(key), item])),
+}
 
 /** A copy that shares nothing with the instance; values of a program's own classes (`custom()`) are taken as unchangeable. */
 function copied(value: unknown): unknown {
@@ -94,7 +113,19 @@ function plainRelated(state: InstanceState, link: RelationLink, tour: Tour, form
     const one = knownOne(state, link)
     return one == null ? null : plainItem(one, tour, form)
   }
-  return shownItems(state, link, tour).map((item) => plainItem(item, tour, form))
+  const items = shownItems(state, link, tour)
+  const plain = items.map((item) => plainItem(item, tour, form))
+  if (link.shape === 'array') return plain
+  const keys = keysOf(state, link, items)
+  return keys === undefined ? form.set(plain) : form.map(plain.map((item, i) => [keys[i], item]))
+}
+
+/** The keys of members, where the collection has any and all are known; undefined where it is none that has. */
+function keysOf(state: InstanceState, link: RelationLink, items: readonly object[]): readonly unknown[] | undefined {
+  if (typeof link.shape === 'string') return undefined
+  const keyOf = new Map<object, unknown>()
+  for (const [key, item] of collectionOf(state, link).view as CollectionMap) keyOf.set(item, key)
+  return items.map((item) => keyOf.get(item))
 }
 
 /** A class that shows itself in a way of its own is asked. */
@@ -166,11 +197,25 @@ function inspectedOf(state: InstanceState, tour: Tour): Plain {
     else if (!isNew(state)) shown[property] = NOT_LOADED
   }
   for (const link of loadedLinks(state, tour)) {
-    shown[link.property] = link.toMany ? shownItems(state, link, tour) : knownOne(state, link)
+    shown[link.property] = link.toMany ? shownCollection(state, link, tour) : knownOne(state, link)
   }
   if (isNew(state)) return shown
   for (const link of linksOf(state.model)) if (!isKnown(state, link)) shown[link.property] = NOT_LOADED
   return shown
+}
+
+/** Showing never fails: where keys are not known yet a map is shown as its members. */
+function shownCollection(state: InstanceState, link: RelationLink, tour: Tour): unknown {
+  const items = shownItems(state, link, tour)
+  if (link.shape === 'array') return items
+  if (link.shape === 'set') return new Set(items)
+  try {
+    const keys = keysOf(state, link, items) as readonly unknown[]
+    return new Map(items.map((item, i) => [keys[i], item]))
+  } catch (error) {
+    if (error instanceof InvalidRequestError) return items
+    throw error
+  }
 }
 
 function isKnown(state: InstanceState, link: RelationLink): boolean {

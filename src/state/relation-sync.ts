@@ -1,10 +1,12 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import { classOf, linksOf, nameOf, type RelationLink } from '../mapping/index.ts'
-import { Collection, type CollectionChanges } from './collection.ts'
+import type { Collection, CollectionChanges } from './collection.ts'
 import { hearAppended, hearAssigned, hearRemoved } from './entity-events-relations.ts'
 import { stateOf } from './inspect.ts'
 import type { InstanceState, RelationChange } from './instance-state.ts'
+import { keyNow, memberKeyOf } from './member-key.ts'
 import { knownRelated } from './reach.ts'
+import { createCollection } from './shaped-collection.ts'
 import { tryStateOf } from './slot.ts'
 import { knownOne } from './to-one.ts'
 
@@ -19,6 +21,7 @@ export function assignOne(state: InstanceState, link: RelationLink, value: unkno
     return
   }
   askSessions('related attribute set', link, state, item, before)
+  refuseAsMember(state, link, item)
   refuseSecondParent(state, link, item)
   refuseToAdd(state, link, item)
   setOne(state, link, item, before)
@@ -32,6 +35,13 @@ export function assignOne(state: InstanceState, link: RelationLink, value: unkno
   noteParent(link, item, state)
   if (inverse !== undefined) join(item, inverse, state.instance)
   cascadeAdd(state, link, item)
+}
+
+/** The collection on the other side may refuse the instance: another member has its key. */
+function refuseAsMember(state: InstanceState, { inverse }: RelationLink, item: object | null): void {
+  if (item === null || inverse === undefined || !inverse.toMany || inverse.shape === 'array') return
+  const collection = collectionOf(stateOf(item), inverse)
+  if (!collection.has(state.instance)) collection.refuseMember(state.instance)
 }
 
 /** The sessions of all that a change of a relation touches may refuse it, before anything is changed. */
@@ -113,6 +123,7 @@ export const collectionChanges: CollectionChanges = {
       return
     }
     askSessions('collection append', link, state, item)
+    collection.refuseMember(item)
     refuseSecondParent(state, link, item)
     refuseToAdd(state, link, item)
     state.noteRelationChange()
@@ -159,14 +170,30 @@ export function assignMany(state: InstanceState, link: RelationLink, value: unkn
       `Setting ${state.describe()}.${link.property}: a collection takes an array of ${link.target.name}.`,
     )
   }
-  const items = Array.from(value as Iterable<unknown>, (item) => checkedItem(state, link, item) as object)
+  const given = value instanceof Map ? value.values() : (value as Iterable<unknown>)
+  const items = Array.from(given, (item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
   if (!collection.isLoaded) throw notLoadedForReplacing(state, link)
+  collection.refuseMembers(items)
+  if (value instanceof Map) refuseOtherKeys(state, link, value)
   collection.wasTouched = true
   const wanted = new Set(items)
   for (const item of collection.knownItems.filter((item) => !wanted.has(item)))
     collectionChanges.remove(collection, item)
   for (const item of wanted) collectionChanges.add(collection, item)
+}
+
+/** In a map that is assigned each member stands under its own key. */
+function refuseOtherKeys(state: InstanceState, link: RelationLink, given: ReadonlyMap<unknown, unknown>): void {
+  const key = memberKeyOf(link)
+  for (const [at, item] of key === undefined ? [] : given) {
+    const own = keyNow(key as NonNullable<typeof key>, item as object)
+    if (own === undefined || Object.is(own, at)) continue
+    throw new ArgumentError(
+      `Setting ${state.describe()}.${link.property}: the member at ${JSON.stringify(String(at))} has the ${key?.name} ` +
+        `${JSON.stringify(String(own))}; a map must have each member under its own key, or give an array.`,
+    )
+  }
 }
 
 function notLoadedForReplacing(state: InstanceState, link: RelationLink): InvalidRequestError {
@@ -182,7 +209,7 @@ export function collectionOf(state: InstanceState, link: RelationLink): Collecti
   let collection = slots[link.index] as Collection | undefined
   if (collection === undefined) {
     const isNew = state.status === 'transient' || state.status === 'pending'
-    collection = new Collection(state, link, collectionChanges, isNew ? [] : undefined)
+    collection = createCollection(state, link, collectionChanges, isNew ? [] : undefined)
     slots[link.index] = collection
   }
   return collection

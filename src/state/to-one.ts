@@ -1,5 +1,6 @@
 import type { RelationLink } from '../mapping/index.ts'
-import { INSPECT, loadRelated } from './collection.ts'
+import { loadRelated } from './collection.ts'
+import { INSPECT } from './collection-view.ts'
 import { type IdentityKey, identityOf } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
 

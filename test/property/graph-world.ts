@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { entity, integer, manyToMany, manyToOne, oneToMany, varchar } from '../../src/index.ts'
+import { expect } from 'vitest'
+import { entity, integer, manyToMany, manyToOne, oneToMany, type ToMany, varchar } from '../../src/index.ts'
 
 /** Refers to others of its kind, and in a circle to houses. */
 export class Person extends entity('persons', {
@@ -20,7 +21,7 @@ export class Person extends entity('persons', {
     return oneToMany(() => House, { foreignKey: 'ownerId', backPopulates: 'owner' })
   },
   get clubs() {
-    return manyToMany(() => Club, { through: 'club_members', backPopulates: 'members' })
+    return manyToMany(() => Club, { through: 'club_members', backPopulates: 'members', collection: 'set' })
   },
 }) {}
 
@@ -32,7 +33,7 @@ export class House extends entity('houses', {
     return manyToOne(() => Person, { foreignKey: 'ownerId', backPopulates: 'owned' }).nullable()
   },
   get occupants() {
-    return oneToMany(() => Person, { foreignKey: 'homeId', backPopulates: 'home' })
+    return oneToMany(() => Person, { foreignKey: 'homeId', backPopulates: 'home', collection: { keyedBy: 'name' } })
   },
   get rooms() {
     return oneToMany(() => Room, { backPopulates: 'house', cascade: 'all, delete-orphan' })
@@ -270,6 +271,27 @@ export class GraphWorld {
     for (const { members } of this.#clubs) for (const member of members) if (member.gone) members.delete(member)
   }
 
+  /** Whether sets and maps that are loaded show what the instances themselves say. */
+  checkShapes(): void {
+    for (const { instance, gone } of this.#houses) {
+      const { occupants } = instance
+      if (gone || !occupants.isLoaded) continue
+      expect([...occupants.keys()]).toEqual([...occupants.values()].map(({ name }) => name))
+      for (const [name, person] of occupants) expect([occupants.get(name), person.home]).toEqual([person, instance])
+      expect(occupants.size).toBe([...occupants].length)
+    }
+    for (const { instance, gone } of this.#clubs) {
+      if (gone || !instance.members.isLoaded) continue
+      for (const { clubs } of instance.members) expect(!clubs.isLoaded || clubs.has(instance)).toBe(true)
+    }
+    for (const { instance, gone } of this.#persons) {
+      const { clubs, home } = instance
+      if (gone) continue
+      for (const club of clubs.isLoaded ? clubs : []) expect(hasLoaded(club.members, instance)).toBe(true)
+      if (home instanceof House && home.occupants.isLoaded) expect(home.occupants.get(instance.name)).toBe(instance)
+    }
+  }
+
   /** What is to be stored, by names. */
   expected(): StoredGraph {
     const there = <T extends Thing<object>>(things: readonly T[]) => things.filter(({ gone }) => !gone)
@@ -280,6 +302,10 @@ export class GraphWorld {
       members: there(this.#clubs).flatMap(({ name, members }) => [...members].map((member) => [name, member.name])),
     })
   }
+}
+
+function hasLoaded(collection: ToMany<Person>, person: Person): boolean {
+  return !collection.isLoaded || collection.includes(person)
 }
 
 function pick<T extends Thing<object>>(things: readonly T[], number: number): T | undefined {

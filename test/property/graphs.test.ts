@@ -12,7 +12,10 @@ describe('in memory', () => {
       fc.asyncProperty(acts, async (program) => {
         const tables = new MemoryTables(worldEntities)
         const world = new GraphWorld(keepInMemory(tables))
-        for (const act of program) await world.act(act)
+        for (const act of program) {
+          await world.act(act)
+          world.checkShapes()
+        }
         await world.act({ verb: 'flush', a: 0, b: 0 })
         const rows = (table: string) => tables.rowsOf(table)
         const stored = namedGraph({
@@ -62,7 +65,10 @@ onEvery({ on: ['sqlite', 'postgres', 'mysql'] }, (db) => {
         await createAll(engine, worldEntities)
         await using session = Sessions()
         const world = new GraphWorld(keepIn(session))
-        for (const act of program) await world.act(act)
+        for (const act of program) {
+          await world.act(act)
+          world.checkShapes()
+        }
         await world.act({ verb: 'commit', a: 0, b: 0 })
         expect(await readGraph(session)).toEqual(world.expected())
       }),
