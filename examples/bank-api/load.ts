@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly signal: AbortSignal
   /** Called after each request, with how many are done. */
   readonly onProgress: (done: number) => void
+  /** Asked before each request: whether it is time to stop, however many requests are left. Default: never. */
+  readonly isEnough?: () => boolean
 }
 
 /** What the clients have seen. */
@@ -22,8 +24,12 @@ export class Tally {
   readonly latencies: number[] = []
   /** Cents in deposits that were confirmed. */
   deposited = 0n
+  /** Cents in deposits of which nobody knows what became of them. */
+  openDeposited = 0n
   /** Transfers that were confirmed. */
   transfers = 0
+  /** Transfers of which nobody knows what became of them. */
+  openTransfers = 0
   /** Overdrafts that were tried, and those that were refused. */
   overdrafts = 0
   refused = 0
@@ -98,10 +104,10 @@ async function openAccounts({ port, accounts }: LoadOptions, tally: Tally): Prom
 
 /** One client's share, from its place in the mix on, so that all kinds happen at any time. */
 async function ask(index: number, options: LoadOptions, tally: Tally, middle: MidTransaction): Promise<void> {
-  const { port, clients, requests, signal } = options
+  const { port, clients, requests, signal, isEnough = () => false } = options
   const share = Math.floor(requests / clients) + (index < requests % clients ? 1 : 0)
   let client = await BankClient.connect(port)
-  for (let turn = 0; turn < share && !signal.aborted; turn += 1) {
+  for (let turn = 0; turn < share && !signal.aborted && !isEnough(); turn += 1) {
     const kind = mix[(index * 7 + turn) % mix.length] as Kind
     if (kind === 'vanish') {
       await vanish(client, options, tally, middle)
@@ -149,6 +155,7 @@ async function askOne(client: BankClient, kind: Exclude<Kind, 'vanish'>, options
       const answer = await timed(tally, client.ask('deposit', { account: upTo(options.accounts), amount }))
       if (answer.ok) tally.deposited += BigInt(amount)
       else noteUnexpected(tally, answer)
+      if (isOpen(answer)) tally.openDeposited += BigInt(amount)
       return
     }
     default: {
@@ -176,6 +183,11 @@ async function timed(tally: Tally, answer: Promise<Answer>): Promise<Answer> {
 function noteTransfer(tally: Tally, answer: Answer): void {
   if (answer.ok) tally.transfers += 1
   else if (answer.error.code !== 'insufficient_funds') noteUnexpected(tally, answer)
+  if (isOpen(answer)) tally.openTransfers += 1
+}
+
+function isOpen(answer: Answer): boolean {
+  return !answer.ok && answer.error.code === 'outcome_unknown'
 }
 
 function noteUnexpected(tally: Tally, answer: Answer): void {
