@@ -88,6 +88,8 @@ export class EngineUrl {
    * @example EngineUrl.create({ scheme: 'postgresql', user: 'ed', password: 'p@ss', host: 'db', database: 'shop' })
    */
   static create(parts: UrlParts): EngineUrl {
+    const illFormed = illFormedProblem(parts)
+    if (illFormed !== undefined) throw urlError(String(parts.scheme).toWellFormed(), illFormed)
     const text = joinUrl(textParts(parts), true)
     const { scheme, name, driver } = schemeOf(parts.scheme, text)
     const problem = partsProblem(parts) ?? (EMBEDDED.has(driver) ? embeddedProblem(parts, name) : serverProblem(parts))
@@ -152,6 +154,7 @@ export class EngineUrl {
 export function parseUrl(text: string): EngineUrl {
   if (typeof text !== 'string')
     throw new UrlError(`A database URL is a string; ${describeValue(text)} was given. ${forms()}`)
+  if (!text.isWellFormed()) throw urlError(maskUrlText(text.toWellFormed()), 'has half of a surrogate pair in it')
   if (text.trim() !== text || text === '') throw urlError(maskUrlText(text), 'is empty or has spaces around it')
   try {
     const { path, query, ...parts } = splitUrl(text)
@@ -213,6 +216,18 @@ function schemeOf(
   const known = Object.keys(scheme.drivers)
   const hint = didYouMean(suffix, known) || `; those of ${name} are ${known.join(', ')}`
   throw urlError(shown, `names the unknown driver '${suffix}'${hint}`)
+}
+
+/** Half of a surrogate pair cannot be percent-encoded, nor sent to any server. */
+function illFormedProblem({ scheme, user, password, host, database, query }: UrlParts): string | undefined {
+  const texts = { scheme, user, password, host, database }
+  const all = [
+    ...Object.entries(texts),
+    ...Object.entries(query ?? {}),
+    ...Object.keys(query ?? {}).map((key) => ['query', key]),
+  ]
+  const wrong = all.find(([, value]) => typeof value === 'string' && !value.isWellFormed())
+  return wrong && `has half of a surrogate pair in its part '${String(wrong[0]).toWellFormed()}'`
 }
 
 /** What is wrong with the parts by themselves. */
