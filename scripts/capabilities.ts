@@ -24,6 +24,9 @@ const meanings: Readonly<Record<keyof Capabilities, string>> = {
   twoPhase: 'The server has a two-phase commit',
   schemas: 'Tables lie in schemas: the entity option `schema`',
   nullsFirstLast: 'NULLS FIRST and LAST; elsewhere a second sort key has the same effect',
+  textEquality: 'Whether equal texts are the same text; where not, a bulk write asks the database which rows it means',
+  readsItsTarget:
+    'An UPDATE or DELETE may read its own table in a subquery; elsewhere its rows are found first, behind a derived table',
   upsert: 'How an upsert is written',
   serverCursors: 'Rows are read in batches',
   isolationLevels: 'Isolation levels',

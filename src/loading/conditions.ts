@@ -20,6 +20,7 @@ import { linkOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { type Comparison, compare, comparisonNode } from './comparison.ts'
 import type { EntityTable } from './entity-table.ts'
+import { evaluatorOf } from './evaluate.ts'
 import type { Condition } from './query-state.ts'
 import { readRelationComparison } from './related-values.ts'
 import { type Located, locate, type Scope } from './scope.ts'
@@ -68,7 +69,7 @@ function simpleWhere(
   const place = locate(scope, call, left)
   if (place === undefined) return relationCondition(scope, left, operator, value)
   const comparison = compare({ call, ...place }, operator, value)
-  return comparison && comparisonCondition(place, comparison)
+  return comparison && comparisonCondition(scope.own, place, comparison, operator, value)
 }
 
 function relationCondition({ own }: Scope, left: string, operator: string, value: unknown): Condition | undefined {
@@ -121,7 +122,14 @@ function closed(node: OperationNode): OperationNode {
   return RawNode.is(node) || OrNode.is(node) ? ParensNode.create(node) : node
 }
 
-function comparisonCondition({ column, key }: Located, comparison: Comparison): Condition {
+function comparisonCondition(
+  own: EntityTable,
+  place: Located,
+  comparison: Comparison,
+  given: string,
+  value: unknown,
+): Condition {
+  const { column, key } = place
   const { form, operator, values } = comparison
   const placeholders = form === 'value' || form === 'list' || form === 'array'
   const detail = form === 'list' ? values.length : form === 'literal' ? String(values[0]) : ''
@@ -130,6 +138,7 @@ function comparisonCondition({ column, key }: Located, comparison: Comparison): 
     shape: kept ? `${key}:${operator}:${form}${detail}` : undefined,
     values: placeholders ? values : [],
     toNode: () => comparisonNode(column.reference, comparison),
+    evaluate: place.table === own ? evaluatorOf(own.dialect.capabilities, place, given, value) : undefined,
   }
 }
 
@@ -148,7 +157,7 @@ export function readFilters(table: EntityTable, filters: unknown): Condition[] {
     if (column === undefined) throw table.unknownProperty(call, property)
     const comparison = compare({ call, table, column }, '=', value)
     const key = String(column.model.index)
-    return comparisonCondition({ table, column, key }, comparison as Comparison)
+    return comparisonCondition(table, { table, column, key }, comparison as Comparison, '=', value)
   })
 }
 

@@ -1,3 +1,4 @@
+export type { Assignment, BulkOptions, BulkWrite, Synchronize } from './bulk.ts'
 export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
 export type { KeysetPage } from './keyset.ts'
 export { settled } from './late-value.ts'

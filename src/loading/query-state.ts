@@ -2,6 +2,7 @@ import type { JoinNode, OperationNode, OrderByItemNode, SelectQueryNode } from '
 import type { RelationLink } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
+import type { Evaluate } from './evaluate.ts'
 import type { Scope } from './scope.ts'
 import type { Selection } from './selection.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
@@ -13,6 +14,8 @@ export interface Condition {
   /** In the order of their placeholders; only where there is a shape. */
   readonly values: readonly unknown[]
   readonly toNode: () => OperationNode
+  /** Decides it in memory, for the query's own entity; undefined where only the database can. */
+  readonly evaluate?: Evaluate | undefined
 }
 
 /** A key of the order; without values where it has a shape. */

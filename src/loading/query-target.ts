@@ -1,6 +1,7 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
+import type { BulkWrite } from './bulk.ts'
 import type { RowSelect } from './rows.ts'
 import type { LoadPlan } from './strategies/load-plan.ts'
 
@@ -37,6 +38,8 @@ export interface QueryTarget {
     label: string,
     options?: { readonly autoflush?: boolean },
   ): Promise<Outcome>
+  /** Autoflushes, runs an UPDATE or DELETE, and makes the session's instances agree with it. */
+  writeBulk(write: BulkWrite, label: string): Promise<{ readonly rowCount: number; readonly instances: object[] }>
   /** Has the end of the session treat a promise that a query made from one of these like that one; see the session's gate. */
   follow?<T>(promise: Promise<T>): Promise<T>
 }

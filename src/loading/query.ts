@@ -1,4 +1,4 @@
-import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
+import type { Expression, ExpressionBuilder, ExpressionOrFactory, SelectQueryBuilder, SqlBool } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import {
   type ColumnNamed,
@@ -10,7 +10,9 @@ import {
   type RelationsOf,
 } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
-import { anInteger, anything, checkOptions } from '../support/index.ts'
+import { aBoolean, anInteger, anything, checkOptions, oneOf } from '../support/index.ts'
+import type { Assignment, BulkOptions } from './bulk.ts'
+import { bulkWrite, readAssignments } from './bulk-write.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
 import { readJoin } from './joins.ts'
 import { afterCursor, cursorAt, type KeysetPage, keysetOrder } from './keyset.ts'
@@ -53,6 +55,15 @@ export interface JoinOptions<Entity, Table extends string, Joined, Alias extends
   /** A condition that a row must meet to be joined. Default: the relation alone decides. */
   readonly on?: (eb: ExpressionBuilder<Tables<Entity, Table, Joined>, TableNames<Table, Joined>>) => Expression<SqlBool>
 }
+
+/** What a bulk update sets: values, or expressions that make them. */
+export type BulkValues<Entity, Table extends string, Joined> = {
+  readonly [Name in keyof ColumnsOf<Entity>]?:
+    | ColumnsOf<Entity>[Name]
+    | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, ColumnsOf<Entity>[Name]>
+}
+
+const synchronizing = oneOf('auto', 'evaluate', 'fetch', false)
 
 /**
  * A question for instances of an entity. Immutable: every method that adds to it gives a new query, so that one can be kept and
@@ -213,6 +224,54 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
     const found = await this.load(state, 'page')
     const items = found.slice(0, size)
     return { items, next: found.length > size ? cursorAt(this.table, columns, items.at(-1)) : null }
+  }
+
+  // ------------------------------------------------------------------------------------------------- bulk
+
+  /**
+   * Updates all rows that the query means by one statement, and gives their number. The session's instances agree with it afterwards,
+   * a version counts on, and `onUpdate` columns are set; cascades and the listeners of instances are not asked.
+   *
+   * @throws ArgumentError for unknown properties, for keys and for values that do not fit
+   * @throws InvalidRequestError with `synchronize: 'evaluate'` where only the database can decide the conditions
+   * @example
+   * await session.query(User).where('lastSeen', '<', lastYear).update({ active: false })
+   * await session.query(Post).where('id', '=', 1).update({ views: (eb) => eb('views', '+', 1) })
+   * const users = await session.query(User).filterBy({ plan: 'free' }).update({ quota: 5 }, { returning: true })
+   */
+  update(
+    values: BulkValues<Entity, Table, Joined>,
+    options: BulkOptions & { readonly returning: true },
+  ): Promise<Result[]>
+  update(values: BulkValues<Entity, Table, Joined>, options?: BulkOptions): Promise<number>
+  update(values: object, options: BulkOptions & { readonly returning?: true } = {}): Promise<number | Result[]> {
+    const call = this.label('update')
+    checkOptions(call, options, { synchronize: synchronizing, returning: aBoolean })
+    const assignments = readAssignments(this.table, this.state, call, values)
+    return this.#write('update', assignments, options)
+  }
+
+  /**
+   * Deletes all rows that the query means by one statement, and gives their number. Instances of them leave the session, until a
+   * rollback brings them back; the cascades of relations are not followed, only those of the database.
+   *
+   * @throws InvalidRequestError as {@link update}
+   * @example
+   * await session.query(Session).where('expiresAt', '<', new Date()).delete()
+   */
+  delete(options: BulkOptions = {}): Promise<number> {
+    checkOptions(this.label('delete'), options, { synchronize: synchronizing })
+    return this.#write('delete', [], options) as Promise<number>
+  }
+
+  #write(
+    verb: 'update' | 'delete',
+    assignments: readonly Assignment[],
+    { synchronize = 'auto', returning = false }: BulkOptions & { readonly returning?: boolean },
+  ): Promise<number | Result[]> {
+    const write = bulkWrite(this.table, this.state, verb, assignments, synchronize, returning)
+    const done = this.target.writeBulk(write, this.label(verb))
+    return this.followed(done.then(({ rowCount, instances }) => (returning ? (instances as Result[]) : rowCount)))
   }
 
   // ------------------------------------------------------------------------------------------ instances

@@ -27,6 +27,13 @@ export interface SoftRollbackEvent<S> extends SessionEvent<S> {
   readonly previousTransaction: SessionTransaction
 }
 
+/** Many rows of an entity were written at once, by a query. */
+export interface BulkEvent<S> extends SessionEvent<S> {
+  /** The entity's class. */
+  readonly entity: unknown
+  readonly rowCount: number
+}
+
 type TransitionEvents<S> = { [Name in Transition]: InstanceEvent<S> }
 
 /**
@@ -56,6 +63,10 @@ export interface SessionEvents<S> extends TransitionEvents<S> {
   afterFlush: SessionEvent<S>
   /** *async.* After the flush; what changes here is flushed by the next one, in a commit at once. */
   afterFlushPostexec: SessionEvent<S>
+  /** *async.* After an UPDATE by conditions, when the session's instances agree with it. */
+  afterBulkUpdate: BulkEvent<S>
+  /** *async.* The same after a DELETE by conditions. */
+  afterBulkDelete: BulkEvent<S>
   /** Before an instance joins the session: it is in no set yet. Throwing refuses it. */
   beforeAttach: InstanceEvent<S>
   afterAttach: InstanceEvent<S>

@@ -2,6 +2,7 @@ import type { Outcome, Statement } from '../drivers/index.ts'
 import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError, ObjectDeletedError, SessionClosedError } from '../errors.ts'
 import {
+  type BulkWrite,
   type EntitySelect,
   hasRelationsToLoad,
   hydrateRows,
@@ -20,6 +21,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
 import { type InstanceState, identityOf, setLoadStyle } from '../state/index.ts'
 import { warn } from '../support/index.ts'
+import { type BulkResult, runBulk } from './bulk.ts'
 import type { SessionCore } from './core.ts'
 
 /** How one instance is read by its key. */
@@ -152,6 +154,10 @@ export class SessionLoader implements QueryTarget {
       const { rows } = await connection.run(statementOf(select))
       return this.#instancesOf(select, connection, rows, label)
     })
+  }
+
+  writeBulk(write: BulkWrite, label: string): Promise<BulkResult> {
+    return this.#core.gate.run(label, () => runBulk(this.#core, write, label))
   }
 
   loadRows(select: RowSelect, label: string): Promise<object[]> {

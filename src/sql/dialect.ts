@@ -29,6 +29,10 @@ export interface Capabilities {
   readonly twoPhase: boolean
   readonly schemas: boolean
   readonly nullsFirstLast: boolean
+  /** Whether two texts are equal exactly when they are the same, or as the collation says. */
+  readonly textEquality: 'exact' | 'collated'
+  /** An UPDATE or DELETE may read the table that it writes in a subquery. */
+  readonly readsItsTarget: boolean
   readonly upsert: 'on conflict' | 'on duplicate key'
   /** Rows can be read in batches through a cursor on the server. */
   readonly serverCursors: boolean

@@ -28,6 +28,10 @@ class Recorder implements QueryTarget {
     return []
   }
 
+  async writeBulk(): Promise<never> {
+    throw new Error('This target writes nothing.')
+  }
+
   async loadRows(select: { readonly statement: Statement }): Promise<object[]> {
     return this.loadEntities(select)
   }

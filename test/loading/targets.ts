@@ -13,6 +13,7 @@ export function textTarget(dialect: Dialect): QueryTarget {
     dialectFor: () => dialect,
     loadEntities: refuse,
     loadRows: refuse,
+    writeBulk: refuse,
     runFor: refuse,
     streamEntities: () => {
       throw new Error('This target runs nothing.')
@@ -103,6 +104,10 @@ export class ConnectedTarget implements QueryTarget {
     for await (const batch of this.connection.stream(select.statement, batchSize)) {
       for (const row of batch) yield this.#decoded(select, row as unknown[])
     }
+  }
+
+  async writeBulk(): Promise<never> {
+    throw new Error('This target writes nothing.')
   }
 
   async loadRows(): Promise<object[]> {
