@@ -10,6 +10,8 @@ export {
   disposeAllEngines,
   dropAll,
   type Echo,
+  Enclosure,
+  type EnclosureOptions,
   Engine,
   type EngineEvents,
   type EngineOptions,

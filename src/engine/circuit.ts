@@ -160,6 +160,8 @@ export class Circuit {
     return this.#lane.run('beginTwoPhase', async () => {
       const attempt = 'begin a two-phase transaction'
       this.#checkOpen(attempt)
+      if (this.#core.isEnclosed)
+        throw new InvalidRequestError(`Cannot ${attempt}: the engine is enclosed, and nothing can commit`)
       const xid = xidFor(this.#wire.dialect, given, attempt)
       return new Transaction(await this.#stack.begin(this.#beginOptions(options), false, xid), this.#control)
     })

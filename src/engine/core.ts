@@ -43,6 +43,8 @@ export class EngineCore {
   #pool: Pool<DriverConnection>
   /** Opened with the first connection; forgotten when that fails, and by {@link dispose}. */
   #driver: Promise<Driver> | undefined
+  /** The engine's own pool, while connections of an enclosure are lent in its stead. */
+  #ownPool: Pool<DriverConnection> | undefined
 
   constructor(url: EngineUrl, options: EngineOptions, events: EventHub<EngineEvents>) {
     this.url = url
@@ -79,8 +81,35 @@ export class EngineCore {
     return createPool(this.#keeper(), { kind: 'null' }, { events, resourceName: 'connection' }).acquire(request)
   }
 
+  /** Whether all connections are those of one transaction around them. */
+  get isEnclosed(): boolean {
+    return this.#ownPool !== undefined
+  }
+
+  /** Lends one connection of `make` at a time, instead of those of the pool, until {@link takeBack}. */
+  lend(make: () => DriverConnection, timeout: number): void {
+    const events = this.events as unknown as EventHub<PoolEvents<DriverConnection>>
+    const keeper = { ...this.#keeper(), open: async () => make() }
+    this.#ownPool = this.#pool
+    this.#pool = createPool(keeper, { size: 1, maxOverflow: 0, timeout }, { events, resourceName: 'connection' })
+  }
+
+  /** The pool is the engine's own again. */
+  async takeBack(): Promise<void> {
+    const lent = this.#pool
+    if (this.#ownPool === undefined) return
+    this.#pool = this.#ownPool
+    this.#ownPool = undefined
+    await lent.dispose()
+  }
+
   /** Closes the pool and begins a new, empty one. */
   async dispose(close: boolean): Promise<void> {
+    if (this.isEnclosed) {
+      const lent = this.#pool
+      this.#pool = lent.recreate()
+      return lent.dispose({ close })
+    }
     const pool = this.#pool
     const driver = this.#driver
     this.#pool = pool.recreate()

@@ -6,6 +6,7 @@ import type { Dialect } from '../sql/index.ts'
 import { keepInThread, type Listener, type ListenOptions } from '../support/index.ts'
 import { Connection } from './connection.ts'
 import type { EngineCore } from './core.ts'
+import { Enclosure, type EnclosureOptions } from './enclosure.ts'
 import { type EngineEvents, eventNames } from './events.ts'
 import { type ConnectOptions, checkConnectOptions, type ExecutionOptions, mergeExecutionOptions } from './options.ts'
 import { disposeParts, type EngineParts } from './parts.ts'
@@ -139,6 +140,21 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
+   * Puts everything that the engine does from now on, for whomever, into one transaction that is rolled back at the end: for tests, see
+   * `rollbackPerTest()` of `heddle/testing`. What is committed meanwhile becomes a released savepoint, so the code under test may
+   * commit and roll back as it likes. There is one connection: holders take turns.
+   *
+   * Values of sequences are not taken back; isolation levels and `readOnly` have no effect; two-phase transactions are refused.
+   *
+   * @throws InvalidRequestError when the engine is enclosed already; ArgumentError for wrong options
+   * @example
+   * await using enclosure = await engine.enclose()
+   */
+  enclose(options: EnclosureOptions = {}): Promise<Enclosure> {
+    return Enclosure.open(this.#parts.primary, options)
+  }
+
+  /**
    * Closes the idle connections, refuses who waits for one, and has those that are out closed when they come back. The engine can
    * be used again afterwards, with a new pool.
    *
@@ -177,7 +193,7 @@ export class Engine implements AsyncDisposable {
 
   #nextReplica(): EngineCore {
     const { primary, replicas } = this.#parts
-    if (replicas.length === 0) return primary
+    if (replicas.length === 0 || primary.isEnclosed) return primary
     return replicas[this.#parts.replicaTurns++ % replicas.length] ?? primary
   }
 }

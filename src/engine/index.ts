@@ -1,6 +1,7 @@
 export { Connection } from './connection.ts'
 export { createEngine } from './create-engine.ts'
 export type { Echo } from './echo.ts'
+export { Enclosure, type EnclosureOptions } from './enclosure.ts'
 export { Engine } from './engine.ts'
 export type { EngineEvents, QueryEvent, SavepointEvent, TransactionEvent } from './events.ts'
 export { ErrorContext } from './events.ts'

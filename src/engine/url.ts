@@ -107,6 +107,11 @@ export class EngineUrl {
     return EMBEDDED.has(this.driver) && this.database === undefined
   }
 
+  /** Whether the database is a file, a directory or memory of this process, and no server. */
+  get embedded(): boolean {
+    return EMBEDDED.has(this.driver)
+  }
+
   /** Whether the database is one connection, which all take in turns: it is in memory, or an embedded server. */
   get singleConnection(): boolean {
     return this.inMemory || this.driver === 'pglite'

@@ -1,7 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
 import { createEngine, type Engine, type EngineOptions } from '../../src/engine/index.ts'
 import type { TestDatabase } from './on-every.ts'
-import { StatementRecorder } from './statements.ts'
 
 /**
  * An engine on a test's database, or on a URL of its own. When the test ends the engine is disposed of; a connection that
@@ -18,7 +17,4 @@ export function openEngine(database: Pick<TestDatabase, 'url'> | string, options
   return engine
 }
 
-/** Listens to an engine's statements from now on. */
-export function recordStatements(engine: Engine): StatementRecorder {
-  return new StatementRecorder(engine)
-}
+export { recordStatements } from '../../src/testing/statements.ts'
