@@ -88,8 +88,15 @@ export interface DriverConnection {
   /** Rows in batches through a cursor; ending the iteration early closes the cursor. Each batch is an array of rows. */
   stream(statement: Statement, batchSize: number): AsyncIterableIterator<readonly unknown[]>
   begin(options: BeginOptions): Promise<void>
+  /**
+   * Only where beginning may need no waiting: begins within the call and returns true, or returns false, with nothing done, when it
+   * has to wait: then call `begin`. Throws what `begin` would reject with.
+   */
+  beginNow?(options: BeginOptions): boolean
   /** Resolves to 'committed', or to 'rolled back' where the server answered COMMIT by rolling back. */
   commit(): Promise<'committed' | 'rolled back'>
+  /** Only on synchronous drivers: commits within the call. Undefined, with nothing done, when it has to wait: then call `commit`. */
+  commitNow?(): 'committed' | 'rolled back' | undefined
   rollback(): Promise<void>
   /** Asks the server to stop the running statement; resolves when asked, the statement then fails by itself. */
   cancel(): Promise<void>
@@ -100,6 +107,8 @@ export interface DriverConnection {
    * tables, advisory locks, unread results; what the database cannot forget cheaply is left out and documented.
    */
   reset(): Promise<void>
+  /** Whether a holder may have left anything behind that {@link reset} would forget. Absent: it always may have. */
+  readonly needsReset?: boolean
   /** Ends the connection in order. Never rejects. */
   close(): Promise<void>
   /** Ends the connection at once, without a word to the server; for one that hangs. Never throws. */

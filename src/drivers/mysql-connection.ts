@@ -108,6 +108,11 @@ export class MysqlConnection implements DriverConnection {
   }
 
   async begin(options: BeginOptions): Promise<void> {
+    this.beginNow(options)
+  }
+
+  /** Nothing is sent yet, so there is never anything to wait for. */
+  beginNow(options: BeginOptions): boolean {
     options.signal?.throwIfAborted()
     if (this.transactionStatus !== 'idle') {
       throw new InvalidRequestError(
@@ -115,6 +120,7 @@ export class MysqlConnection implements DriverConnection {
       )
     }
     this.#pendingBegin = beginCommands(options)
+    return true
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {
@@ -150,6 +156,10 @@ export class MysqlConnection implements DriverConnection {
    * Resets the session on the server and sets it up again: two round trips, and every prepared statement is gone. So only
    * after statements that may have left something.
    */
+  get needsReset(): boolean {
+    return this.#touched || this.#stream !== undefined || this.transactionStatus !== 'idle'
+  }
+
   async reset(): Promise<void> {
     await this.#settleStream()
     if (!this.#touched) return

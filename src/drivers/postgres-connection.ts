@@ -126,6 +126,11 @@ export class PostgresConnection implements DriverConnection {
   }
 
   async begin(options: BeginOptions): Promise<void> {
+    this.beginNow(options)
+  }
+
+  /** Nothing is sent yet, so there is never anything to wait for. */
+  beginNow(options: BeginOptions): boolean {
     this.#refuseWhileStreaming('begin a transaction')
     options.signal?.throwIfAborted()
     if (this.transactionStatus !== 'idle') {
@@ -134,6 +139,7 @@ export class PostgresConnection implements DriverConnection {
       )
     }
     this.#pendingBegin = beginText(options)
+    return true
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {
@@ -159,6 +165,10 @@ export class PostgresConnection implements DriverConnection {
 
   async ping(): Promise<void> {
     await this.#plain('SELECT 1')
+  }
+
+  get needsReset(): boolean {
+    return this.#touched || this.transactionStatus !== 'idle'
   }
 
   async reset(): Promise<void> {

@@ -206,6 +206,7 @@ export class SqliteConnection implements DriverConnection {
   #performGuarded(statement: Statement, ready: Ready, values: readonly SqliteValue[]): Outcome {
     const { kind } = ready.text
     const perform = () => this.#perform(statement, ready, values)
+    if (kind !== 'savepoint' && kind !== 'write') this.#sessionState.mayHaveChanged = true
     if (kind === 'setting') this.#sessionState.remember(statement.sql, ready.text)
     const isGuarded = this.#transaction.isReading && kind !== 'savepoint'
     const outcome = isGuarded ? this.#withoutWriting(perform) : perform()
@@ -281,6 +282,25 @@ export class SqliteConnection implements DriverConnection {
     this.#knownVersion = undefined
   }
 
+  beginNow(options: BeginOptions): boolean {
+    this.#checkOpen()
+    this.#streams.detachAll()
+    if (!this.#transaction.beginNow(options, options.label ?? this.#parts.access.owner.label)) return false
+    this.#hasChangedSchema = false
+    this.#knownVersion = undefined
+    return true
+  }
+
+  commitNow(): 'committed' | 'rolled back' | undefined {
+    this.#checkOpen()
+    this.#streams.endAll(transactionOver)
+    try {
+      return this.#transaction.commitNow()
+    } finally {
+      this.#forgetTransaction()
+    }
+  }
+
   async commit(): Promise<'committed' | 'rolled back'> {
     this.#checkOpen()
     this.#streams.endAll(transactionOver)
@@ -316,6 +336,10 @@ export class SqliteConnection implements DriverConnection {
 
   async ping(): Promise<void> {
     await this.run({ sql: 'select 1', parameters: [], typed: true })
+  }
+
+  get needsReset(): boolean {
+    return this.#transaction.isOpen || this.#streams.isAnyOpen || this.#sessionState.mayHaveChanged
   }
 
   /** Sets back what PRAGMA statements changed, drops temporary tables, views and triggers, detaches attached files. */

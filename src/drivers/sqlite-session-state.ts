@@ -14,6 +14,8 @@ export class SessionState {
   readonly #database: SqliteDatabase
   /** The value before the first change, by the setting as PRAGMA names it. */
   readonly #original = new Map<string, unknown>()
+  /** Whether a statement has run that may have left something. */
+  mayHaveChanged = false
   #hasAttached = false
   #temporaries: SqliteStatement | undefined
 
@@ -41,6 +43,7 @@ export class SessionState {
     this.#original.clear()
     const hasDropped = this.#dropTemporaries()
     const hasDetached = this.#hasAttached && this.#detachFiles()
+    this.mayHaveChanged = false
     return hasDropped || hasDetached
   }
 

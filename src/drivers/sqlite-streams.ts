@@ -89,6 +89,10 @@ export class RowSource {
 export class OpenStreams {
   readonly #sources = new Set<RowSource>()
 
+  get isAnyOpen(): boolean {
+    return this.#sources.size > 0
+  }
+
   add(source: RowSource): void {
     this.#sources.add(source)
   }

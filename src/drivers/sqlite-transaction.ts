@@ -1,6 +1,7 @@
 import { ArgumentError, InvalidRequestError, PendingRollbackError } from '../errors.ts'
 import type { BeginOptions, TransactionStatus } from './driver.ts'
-import type { SqliteDatabase } from './sqlite-library.ts'
+import { isBusy } from './sqlite-busy.ts'
+import type { SqliteDatabase, SqliteStatement } from './sqlite-library.ts'
 import type { WriterAccess } from './sqlite-writer-access.ts'
 import type { WriterTurn } from './sqlite-writer-queue.ts'
 
@@ -17,6 +18,7 @@ export class SqliteTransaction {
   readonly #onlyReads: boolean
   #status: 'idle' | 'begun' | 'typed' | 'lost' = 'idle'
   #isReading = false
+  readonly #controls = new Map<string, SqliteStatement>()
   #lostBy: unknown
   /** Undefined for a transaction that only reads. */
   #turn: WriterTurn | undefined
@@ -54,6 +56,36 @@ export class SqliteTransaction {
       'SQLite has rolled this transaction back because of an earlier failure, which is the cause of this error. ' +
       'Nothing of it is stored. Call rollback() before anything else.'
     throw new PendingRollbackError(message, { cause: this.#lostBy })
+  }
+
+  /** Begins within the call. False, with nothing done, where another writes or SQLite is busy. */
+  beginNow(options: BeginOptions, label: string): boolean {
+    this.#checkBegin(options)
+    const isReading = options.readOnly === true
+    const turn = isReading || this.#onlyReads ? undefined : this.#access.tryEnter({ label })
+    if (turn === undefined && !isReading && !this.#onlyReads) return false
+    try {
+      if (turn === undefined) this.#control('begin deferred')
+      else this.#control('begin immediate')
+    } catch (error) {
+      turn?.release()
+      if (isBusy(error)) return false
+      throw error
+    }
+    this.#turn = turn
+    this.#isReading = isReading
+    this.#status = 'begun'
+    return true
+  }
+
+  /** Prepared once: parsing BEGIN and COMMIT anew each time costs half as much as a small transaction. */
+  #control(sql: 'begin deferred' | 'begin immediate' | 'commit'): void {
+    let statement = this.#controls.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      this.#controls.set(sql, statement)
+    }
+    statement.run([])
   }
 
   async begin(options: BeginOptions, label: string): Promise<void> {
@@ -103,6 +135,20 @@ export class SqliteTransaction {
     this.#clear()
     this.#status = 'lost'
     this.#lostBy = error
+  }
+
+  /** Commits within the call. Undefined, with nothing done, where SQLite is busy. */
+  commitNow(): 'committed' | 'rolled back' | undefined {
+    if (this.#status === 'idle' || this.#status === 'lost') return undefined
+    try {
+      this.#control('commit')
+    } catch (error) {
+      if (isBusy(error)) return undefined
+      this.noticeFailure(error)
+      throw error
+    }
+    this.#clear()
+    return 'committed'
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {

@@ -38,8 +38,8 @@ export class WriterAccess {
   }
 
   /** The turn to write, if nobody has it. */
-  tryEnter(): WriterTurn | undefined {
-    return this.#target.writers.tryEnter(this.#target.owner)
+  tryEnter(owner: WriterOwner = this.#target.owner): WriterTurn | undefined {
+    return this.#target.writers.tryEnter(owner)
   }
 
   /** Waits in the line of this process. */

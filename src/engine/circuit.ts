@@ -2,22 +2,14 @@ import type { BeginOptions, DriverConnection, Outcome, Statement } from '../driv
 import { ConcurrentUseError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { checkXid } from '../sql/index.ts'
-import { attachSuppressed, defineLifecycle, Lane, warn } from '../support/index.ts'
+import { attachSuppressed, defineLifecycle, Lane, LazySet, warn } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
 import { Transaction, type TransactionControl } from './transaction.ts'
-import { type Level, type TransactionLine, TransactionStack } from './transaction-stack.ts'
-import {
-  beginTwoPhase,
-  commitPrepared,
-  prepareTwoPhase,
-  recoverTwoPhase,
-  requireTwoPhase,
-  rollbackPrepared,
-  rollbackUnprepared,
-  xidFor,
-} from './two-phase.ts'
+import { WireLine } from './transaction-line.ts'
+import { type Level, TransactionStack } from './transaction-stack.ts'
+import { commitPrepared, recoverTwoPhase, requireTwoPhase, rollbackPrepared, xidFor } from './two-phase.ts'
 import { Wire, type WireOwner } from './wire.ts'
 import { WireStream } from './wire-stream.ts'
 
@@ -33,15 +25,14 @@ const BATCH = 500
  * How one connection is used: calls in order, transactions and savepoints, the driver connection in hand and its replacement after a
  * disconnect. The public face of it is the Connection.
  */
-export class Circuit {
+export class Circuit implements TransactionControl, WireOwner {
   options: ExecutionOptions
+  readonly connection: ListenedConnection
   readonly #core: EngineCore
-  readonly #face: ListenedConnection
   readonly #lane = new Lane()
   readonly #life = life.create()
   readonly #stack: TransactionStack
-  readonly #streams = new Set<WireStream>()
-  readonly #owner: WireOwner
+  readonly #streams = new LazySet<WireStream>()
   /** Replaced after a disconnect; one that is gone stays here until then. */
   #wire: Wire
   /** The transaction of a managed block: after its end no statement runs any more. */
@@ -50,16 +41,25 @@ export class Circuit {
   constructor(core: EngineCore, lease: Lease<DriverConnection>, face: ListenedConnection, options: ExecutionOptions) {
     this.options = options
     this.#core = core
-    this.#face = face
-    this.#stack = new TransactionStack(this.#makeLine())
-    this.#owner = {
-      connection: face,
-      events: core.events,
-      hideParameters: core.hideParameters,
-      executionOptions: () => this.options,
-      noteError: (error, ended) => this.#stack.noteError(error, ended),
-    }
-    this.#wire = new Wire(lease, core.dialect, this.#owner)
+    this.connection = face
+    this.#stack = new TransactionStack(new WireLine(this))
+    this.#wire = new Wire(lease, core.dialect, this)
+  }
+
+  get events(): EngineCore['events'] {
+    return this.#core.events
+  }
+
+  get hideParameters(): boolean {
+    return this.#core.hideParameters
+  }
+
+  executionOptions(): ExecutionOptions {
+    return this.options
+  }
+
+  noteError(error: unknown, ended: boolean): void {
+    this.#stack.noteError(error, ended)
   }
 
   get wire(): Wire {
@@ -152,8 +152,15 @@ export class Circuit {
       this.#checkOpen('begin a transaction')
       const level = await this.#stack.begin(this.#beginOptions(options), scope)
       if (scope) this.#scope = level
-      return new Transaction(level, this.#control)
+      return new Transaction(level, this)
     })
+  }
+
+  /** Begins within the call; false, with nothing done, where something has to be waited for. */
+  beginNow(options: TransactionOptions): boolean {
+    if (this.#lane.isBusy) return false
+    this.#checkOpen('begin a transaction')
+    return this.#stack.beginNow(this.#beginOptions(options))
   }
 
   beginTwoPhase(given: string | undefined, options: TransactionOptions): Promise<Transaction> {
@@ -163,7 +170,7 @@ export class Circuit {
       if (this.#core.isEnclosed)
         throw new InvalidRequestError(`Cannot ${attempt}: the engine is enclosed, and nothing can commit`)
       const xid = xidFor(this.#wire.dialect, given, attempt)
-      return new Transaction(await this.#stack.begin(this.#beginOptions(options), false, xid), this.#control)
+      return new Transaction(await this.#stack.begin(this.#beginOptions(options), false, xid), this)
     })
   }
 
@@ -196,10 +203,10 @@ export class Circuit {
       this.#checkOpen(`${how}()`)
       if (this.inTransaction) {
         throw new InvalidRequestError(
-          `Cannot ${how}() on the connection of '${this.#face.label}': it is in a transaction. End that first`,
+          `Cannot ${how}() on the connection of '${this.connection.label}': it is in a transaction. End that first`,
         )
       }
-      const wire = await this.#connectedWire()
+      const wire = await this.connectedWire()
       checkXid(xid, requireTwoPhase(wire.dialect, `${how}()`))
       await (how === 'commitPrepared' ? commitPrepared(wire, xid) : rollbackPrepared(wire, xid))
     })
@@ -209,15 +216,22 @@ export class Circuit {
     return this.#lane.run('beginNested', async () => {
       this.#checkOpen('set a savepoint')
       if (!this.#stack.root) await this.#stack.begin(this.#beginOptions({}), false)
-      return new Transaction(await this.#stack.savepoint(scoped), this.#control)
+      return new Transaction(await this.#stack.savepoint(scoped), this)
     })
   }
 
   commit(): Promise<void> {
-    return this.#lane.run('commit', () => {
-      this.#checkNotClosed('commit')
-      return this.#stack.commit()
-    })
+    return this.#lane.run('commit', () => this.#commitNow())
+  }
+
+  /** Like {@link commit}; undefined where it was done within the call. */
+  commitSoon(): Promise<void> | undefined {
+    return this.#lane.isBusy ? this.commit() : this.#commitNow()
+  }
+
+  #commitNow(): Promise<void> | undefined {
+    this.#checkNotClosed('commit')
+    return this.#stack.commit()
   }
 
   rollback(): Promise<void> {
@@ -232,7 +246,7 @@ export class Circuit {
     if (!this.#lane.isBusy) return
     const calls = this.#lane.labels()
     throw new ConcurrentUseError(
-      `The block of '${this.#face.label}' has ended while ${calls.join('(), ')}() is under way on its connection: an 'await' is ` +
+      `The block of '${this.connection.label}' has ended while ${calls.join('(), ')}() is under way on its connection: an 'await' is ` +
         'missing. Nothing is committed, as that would tear its work in two',
       { calls: [...calls, 'commit'] },
     )
@@ -255,6 +269,16 @@ export class Circuit {
 
   /** Rolls back what is open and gives the driver connection back. Never rejects. */
   close(): Promise<void> {
+    const hasEnded = !this.#lane.isBusy && this.#stack.root === undefined && this.#streams.size === 0
+    return hasEnded && !this.isClosed ? this.#closeNow() : this.#closeLater()
+  }
+
+  #closeNow(): Promise<void> {
+    this.#life.enter('close')
+    return this.#wire.release()
+  }
+
+  #closeLater(): Promise<void> {
     return this.#lane.run('close', async () => {
       if (this.isClosed) return
       this.#life.enter('close')
@@ -284,36 +308,22 @@ export class Circuit {
 
   // -------------------------------------------------------------------------------------------- the inside
 
-  readonly #control: TransactionControl = {
-    commitLevel: (level) => this.#lane.run('commit', () => this.#commitLevel(level)),
-    rollbackLevel: (level) => this.#lane.run('rollback', () => this.#rollbackLevel(level)),
-    holdsLevel: (level) => this.#stack.holds(level),
+  commitLevel(level: Level): Promise<void> {
+    return this.#lane.run('commit', () => this.#commitLevel(level))
   }
 
-  #makeLine(): TransactionLine {
-    const circuit = this
-    return {
-      get status() {
-        return circuit.#wire.status
-      },
-      begin: async (options, xid) => {
-        const wire = await this.#connectedWire()
-        return xid === undefined ? wire.begin(options) : beginTwoPhase(wire, options, xid)
-      },
-      commit: () => this.#wire.commit(),
-      rollback: (xid) => (xid === undefined ? this.#wire.rollback() : rollbackUnprepared(this.#wire, xid)),
-      prepare: (xid) => prepareTwoPhase(this.#wire, xid),
-      // Prepared, it has outlived a connection that is gone.
-      commitPrepared: async (xid) => commitPrepared(await this.#connectedWire(), xid),
-      rollbackPrepared: async (xid) => rollbackPrepared(await this.#connectedWire(), xid),
-      savepoint: (event, name) => this.#wire.savepoint(event, name),
-    }
+  rollbackLevel(level: Level): Promise<void> {
+    return this.#lane.run('rollback', () => this.#rollbackLevel(level))
+  }
+
+  holdsLevel(level: Level): boolean {
+    return this.#stack.holds(level)
   }
 
   /** A server that did not roll it back keeps it, with its locks, until somebody does. */
   #warnOfPrepared(error: unknown): void {
     this.#wire.discard(error)
-    warn('HEDDLE_LEFT_PREPARED', `The connection of '${this.#face.label}' was closed: ${(error as Error).message}`)
+    warn('HEDDLE_LEFT_PREPARED', `The connection of '${this.connection.label}' was closed: ${(error as Error).message}`)
   }
 
   async #runCarefully(statement: Statement): Promise<Outcome> {
@@ -341,23 +351,23 @@ export class Circuit {
   async #usableWire(attempt: string): Promise<Wire> {
     this.#checkOpen(attempt)
     this.#stack.checkUsable(attempt)
-    return this.#connectedWire()
+    return this.connectedWire()
   }
 
   /** The driver connection, another one where the last is gone. In a transaction that is never needed: it has failed then. */
-  async #connectedWire(): Promise<Wire> {
+  async connectedWire(): Promise<Wire> {
     if (!this.#wire.isGone) return this.#wire
-    const lease = await this.#core.acquire({ label: this.#face.label })
-    this.#wire = new Wire(lease, this.#core.dialect, this.#owner)
+    const lease = await this.#core.acquire({ label: this.connection.label })
+    this.#wire = new Wire(lease, this.#core.dialect, this)
     return this.#wire
   }
 
   #beginOptions(given: TransactionOptions): BeginOptions {
     const isolation = given.isolation ?? this.options.isolation
-    checkIsolation(this.#wire.dialect, isolation, `The connection of '${this.#face.label}'`)
+    checkIsolation(this.#wire.dialect, isolation, `The connection of '${this.connection.label}'`)
     const readOnly = given.readOnly ?? this.options.readOnly
     return {
-      label: given.label ?? this.#face.label,
+      label: given.label ?? this.connection.label,
       ...(isolation !== undefined && isolation !== 'autocommit' && { isolation }),
       ...(readOnly !== undefined && { readOnly }),
       ...(given.signal !== undefined && { signal: given.signal }),
@@ -373,13 +383,13 @@ export class Circuit {
     this.#checkNotClosed(attempt)
     if (!this.#isOver) return
     throw new ResourceClosedError(
-      `Cannot ${attempt} on the connection of '${this.#face.label}': the transaction of its block has ended, ` +
+      `Cannot ${attempt} on the connection of '${this.connection.label}': the transaction of its block has ended, ` +
         'and nothing runs after it. Await all of the work inside the block',
     )
   }
 
   #checkNotClosed(attempt: string): void {
     if (!this.isClosed) return
-    throw new ResourceClosedError(`Cannot ${attempt}: the connection of '${this.#face.label}' is closed`)
+    throw new ResourceClosedError(`Cannot ${attempt}: the connection of '${this.connection.label}' is closed`)
   }
 }

@@ -198,6 +198,16 @@ export class Connection implements ListenedConnection, AsyncDisposable {
     return this.#circuit.begin(options)
   }
 
+  /** @internal Begins within the call; false, with nothing done, where something has to be waited for. */
+  beginNow(options: TransactionOptions): boolean {
+    return this.#circuit.beginNow(options)
+  }
+
+  /** @internal Commits; undefined where that was done within the call. */
+  commitSoon(): Promise<void> | undefined {
+    return this.#circuit.commitSoon()
+  }
+
   /**
    * Sets a savepoint, in a transaction that is begun if there is none. With a callback, the savepoint is released when it resolves and
    * rolled back when it rejects, with the same error.

@@ -139,6 +139,7 @@ export class EngineCore {
         return this.#isShared ? new SharedDriverConnection(connection) : connection
       },
       reset,
+      needsReset: (connection: DriverConnection) => connection.needsReset ?? true,
       ping: (connection: DriverConnection) => this.#ping(connection),
       close: (connection: DriverConnection) => connection.close(),
       destroy: (connection: DriverConnection) => connection.destroy(),

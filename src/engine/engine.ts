@@ -86,6 +86,14 @@ export class Engine implements AsyncDisposable {
     return new Connection(core, lease, label, this.#optionsWith(undefined, false))
   }
 
+  /** @internal A connection that is free at this moment, for {@link connect} to be asked for where there is none. */
+  tryConnect(label: string, readOnly: boolean | undefined): Connection | undefined {
+    const merged = this.#optionsWith(undefined, readOnly)
+    const core = merged.readOnly === true ? this.#nextReplica() : this.#parts.primary
+    const lease = core.pool.tryAcquire({ label })
+    return lease === undefined ? undefined : new Connection(core, lease, label, merged)
+  }
+
   /**
    * Runs `block` in a transaction: commits when it resolves, rolls back and rejects with the same error object when it rejects, and
    * gives the connection back before the returned promise settles. After the end nothing runs on the connection any more.

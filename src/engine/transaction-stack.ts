@@ -6,9 +6,13 @@ import { defineLifecycle } from '../support/index.ts'
 export interface TransactionLine {
   /** What the driver knows of the server's transaction; 'idle' when there is no connection. */
   readonly status: TransactionStatus
+  /** Begins within the call; false, with nothing done, where that has to wait. */
+  beginNow(options: BeginOptions): boolean
   /** `xid`: the name of a two-phase transaction. */
   begin(options: BeginOptions, xid: string | undefined): Promise<void>
   commit(): Promise<'committed' | 'rolled back'>
+  /** Commits within the call; undefined, with nothing done, where that has to wait. */
+  commitNow(): 'committed' | 'rolled back' | undefined
   /** Sends nothing where the server has no transaction any more. */
   rollback(xid: string | undefined): Promise<void>
   prepare(xid: string): Promise<void>
@@ -114,6 +118,13 @@ export class TransactionStack {
     return this.#push(undefined, scoped, xid)
   }
 
+  /** Begins within the call; false, with nothing done, where there is a transaction already, or something has to be waited for. */
+  beginNow(options: BeginOptions): boolean {
+    if (this.root !== undefined || !this.#line.beginNow(options)) return false
+    this.#push(undefined, false)
+    return true
+  }
+
   async savepoint(scoped: boolean): Promise<Level> {
     this.checkUsable('set a savepoint')
     const name = `heddle_${++this.#savepointsMade}`
@@ -151,15 +162,38 @@ export class TransactionStack {
     await (releaseFailed ? rolledBack.catch(() => {}) : rolledBack)
   }
 
-  /** A two-phase transaction that is not prepared yet is prepared first. */
-  async commit(): Promise<void> {
+  /** A two-phase transaction that is not prepared yet is prepared first. Within the call where nothing has to be waited for. */
+  commit(): Promise<void> | undefined {
     const { root } = this
-    if (!root) return
+    if (!root) return undefined
     if (root.xid !== undefined) return this.#commitInTwo(root, root.xid)
     this.#checkMayEnd(root, 'commit')
+    let answer: 'committed' | 'rolled back' | undefined
     try {
-      if ((await this.#line.commit()) === 'rolled back') throw this.#aborted(root)
+      answer = this.#line.commitNow()
     } catch (error) {
+      this.#fail(root, error)
+      throw error
+    }
+    if (answer === undefined) return this.#commitLater(root)
+    this.#settleCommit(root, answer)
+    return undefined
+  }
+
+  async #commitLater(root: Level): Promise<void> {
+    let answer: 'committed' | 'rolled back'
+    try {
+      answer = await this.#line.commit()
+    } catch (error) {
+      this.#fail(root, error)
+      throw error
+    }
+    this.#settleCommit(root, answer)
+  }
+
+  #settleCommit(root: Level, answer: 'committed' | 'rolled back'): void {
+    if (answer === 'rolled back') {
+      const error = this.#aborted(root)
       this.#fail(root, error)
       throw error
     }
@@ -239,7 +273,7 @@ export class TransactionStack {
 
   #push(name: string | undefined, scoped: boolean, xid?: string): Level {
     const level: Level = { name, xid, scoped, life: life.create(), firstError: undefined }
-    this.#levels = [...this.#levels, level]
+    this.#levels = this.#levels.length === 0 ? [level] : [...this.#levels, level]
     return level
   }
 

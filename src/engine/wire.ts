@@ -71,13 +71,46 @@ export class Wire {
     }
   }
 
+  /** Begins within the call. False, with nothing done, where the driver would have to wait. */
+  beginNow(options: BeginOptions): boolean {
+    const { driver } = this
+    if (driver.beginNow === undefined) return false
+    this.lease.note('BEGIN')
+    try {
+      if (!driver.beginNow(options)) return false
+    } catch (error) {
+      throw this.translate(error, { sql: 'BEGIN', parameters: [] })
+    }
+    this.#tellBegin(options)
+    return true
+  }
+
   /** @param commands what begins the transaction where it is no ordinary one; a connection on which they fail is discarded */
   async begin(options: BeginOptions, commands?: readonly string[]): Promise<void> {
     if (commands === undefined) await this.#send('BEGIN', () => this.driver.begin(options))
     else await this.#beginBy(commands)
-    const { isolation, readOnly } = options
+    this.#tellBegin(options)
+  }
+
+  #tellBegin({ isolation, readOnly }: BeginOptions): void {
+    if (!this.#events.has('begin')) return
     const how = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
     tell(this.#events, 'begin', { connection: this.#owner.connection, ...how })
+  }
+
+  /** Commits within the call. Undefined, with nothing done, where the driver would have to wait. */
+  commitNow(): 'committed' | 'rolled back' | undefined {
+    const { driver } = this
+    if (driver.commitNow === undefined || driver.brokenBy !== undefined) return undefined
+    this.lease.note('COMMIT')
+    let answer: 'committed' | 'rolled back' | undefined
+    try {
+      answer = driver.commitNow()
+    } catch (error) {
+      throw this.#commitFailed(error)
+    }
+    if (answer !== undefined) this.tellEnd(answer === 'committed' ? 'commit' : 'rollback')
+    return answer
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {
@@ -101,7 +134,7 @@ export class Wire {
 
   /** Tells that the transaction has ended. */
   tellEnd(event: 'commit' | 'rollback'): void {
-    tell(this.#events, event, { connection: this.#owner.connection })
+    if (this.#events.has(event)) tell(this.#events, event, { connection: this.#owner.connection })
   }
 
   /** One of heddle's own commands, which listeners of `query` do not hear of. */
@@ -122,10 +155,10 @@ export class Wire {
   }
 
   /** Gives the connection back. Never rejects: the pool discards a connection that cannot be made clean. */
-  async release(): Promise<void> {
-    if (this.#gone) return
+  release(): Promise<void> {
+    if (this.#gone) return settled
     this.#gone = true
-    await this.lease.release()
+    return this.lease.release()
   }
 
   /** Tells the listeners of `query`. */
@@ -233,9 +266,13 @@ export class Wire {
     try {
       return await this.driver.commit()
     } catch (error) {
-      const outcome = this.translate(error, { sql: 'COMMIT', parameters: [] })
-      throw this.#gone ? commitUnknown(error, outcome) : outcome
+      throw this.#commitFailed(error)
     }
+  }
+
+  #commitFailed(error: unknown): unknown {
+    const outcome = this.translate(error, { sql: 'COMMIT', parameters: [] })
+    return this.#gone ? commitUnknown(error, outcome) : outcome
   }
 
   async #observe<T extends Outcome | readonly Outcome[]>(
@@ -256,6 +293,8 @@ export class Wire {
     return outcome
   }
 }
+
+const settled: Promise<void> = Promise.resolve()
 
 interface Verdict {
   readonly isLost: boolean

@@ -4,11 +4,12 @@ import type { AnyEntityClass, Bind, SessionOptions } from './options.ts'
 
 /** Which engine serves what: the most derived class that has a bind of its own, else the session's. */
 export class Binds {
-  readonly #byClass: Map<unknown, Bind>
+  #byClass: Map<unknown, Bind> | undefined
   readonly #default: Bind | undefined
 
   constructor(options: Pick<SessionOptions, 'bind' | 'binds'>) {
     this.#default = options.bind
+    if (options.binds === undefined) return
     this.#byClass = new Map(options.binds)
     for (const key of this.#byClass.keys()) checkClass(key)
   }
@@ -21,12 +22,13 @@ export class Binds {
   /** Binds a class, and those that extend it, from now on. */
   add(entityClass: AnyEntityClass, bind: Bind): void {
     checkClass(entityClass)
+    this.#byClass ??= new Map()
     this.#byClass.set(entityClass, bind)
   }
 
   /** @throws UnboundExecutionError */
   forModel(model: EntityModel): Bind {
-    if (this.#byClass.size > 0) {
+    if (this.#byClass !== undefined) {
       for (let c: unknown = classOf(model); typeof c === 'function'; c = Object.getPrototypeOf(c)) {
         const bind = this.#byClass.get(c)
         if (bind !== undefined) return bind

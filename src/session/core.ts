@@ -1,3 +1,4 @@
+import type { BeginOptions } from '../drivers/index.ts'
 import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
@@ -83,6 +84,8 @@ export class SessionCore implements UnitListener {
   #listed: WeakRef<Closable> | undefined
   /** Gives up waiting for a connection, when an end comes meanwhile. */
   #connecting: AbortController | undefined
+  /** A connection on which beginning has to wait: for the call that follows at once. */
+  #spare: { readonly bind: Bind; readonly connection: Connection } | undefined
 
   constructor(
     session: Closable,
@@ -182,7 +185,33 @@ export class SessionCore implements UnitListener {
     const transaction = this.ensureTransaction(what)
     transaction.requireActive(what)
     this.gate.checkInterrupted(what)
-    return transaction.enlistments.get(bind)?.connection
+    return (transaction.enlistments.get(bind) ?? this.#enlistNow(bind, transaction))?.connection
+  }
+
+  /** Takes a free connection and begins on it, where neither has to be waited for and nobody is to be told. */
+  #enlistNow(bind: Bind, transaction: SessionTransaction): Enlistment | undefined {
+    const { twophase, readOnly, executionOptions } = this.options
+    const isSpecial = twophase || executionOptions !== undefined || transaction.parent !== undefined
+    if (isSpecial || this.#spare !== undefined || !('connect' in bind) || this.events.has('afterBegin'))
+      return undefined
+    return transaction.provision(() => {
+      const connection = bind.tryConnect(this.label, readOnly)
+      if (connection === undefined) return undefined
+      const enlistment = this.#beginNow(connection)
+      if (enlistment === undefined) this.#spare = { bind, connection }
+      else transaction.enlistments.set(bind, enlistment)
+      return enlistment
+    })
+  }
+
+  /** A failure gives the connection back. */
+  #beginNow(connection: Connection): Enlistment | undefined {
+    try {
+      return Enlistment.tryBegin(connection, this.#beginOptions())
+    } catch (error) {
+      void connection.close()
+      throw error
+    }
   }
 
   async #enlist(bind: Bind): Promise<Connection> {
@@ -207,18 +236,30 @@ export class SessionCore implements UnitListener {
   }
 
   async #beginOn(bind: Bind): Promise<Enlistment> {
-    const { isolation, readOnly, joinTransactionMode, executionOptions, twophase } = this.options
-    const how = { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
+    const { readOnly, joinTransactionMode, executionOptions, twophase } = this.options
+    const how = this.#beginOptions()
     if (!('connect' in bind)) return Enlistment.join(bind, joinTransactionMode, how, twophase)
     this.#connecting = new AbortController()
     const { signal } = this.#connecting
     try {
-      const connection = await bind.connect({ label: this.label, signal, readOnly })
+      const connection = this.#takeSpare(bind) ?? (await bind.connect({ label: this.label, signal, readOnly }))
       if (executionOptions !== undefined) connection.withOptions(executionOptions)
       return await Enlistment.begin(connection, { ...how, signal }, twophase)
     } finally {
       this.#connecting = undefined
     }
+  }
+
+  /** What {@link #enlistNow} has taken and could not begin on without waiting. */
+  #takeSpare(bind: Bind): Connection | undefined {
+    const spare = this.#spare
+    this.#spare = undefined
+    return spare?.bind === bind ? spare.connection : undefined
+  }
+
+  #beginOptions(): BeginOptions {
+    const { isolation, readOnly } = this.options
+    return { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
   }
 
   /** An end has come: whoever waits for a connection stops waiting. */

@@ -4,7 +4,7 @@ import { attachSuppressed, warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { deactivateAfter } from './failure.ts'
 import type { SessionTransaction } from './session-transaction.ts'
-import { commitEach } from './two-phase.ts'
+import { commitEnlisted } from './two-phase.ts'
 
 /** Flushes that one commit may need, because listeners add work after each. */
 const FLUSHES_IN_A_COMMIT = 100
@@ -15,10 +15,10 @@ export async function commitAll(core: SessionCore): Promise<void> {
   const innermost = core.ensureTransaction('commit()')
   if (innermost.state !== 'prepared') {
     innermost.requireActive('commit()')
-    await core.tell('beforeCommit', { session: core.session })
+    if (core.events.has('beforeCommit')) await core.tell('beforeCommit', { session: core.session })
     // Until nothing is left at the very moment from which changes belong to the next transaction.
     do {
-      await flushUntilClean(core)
+      if (core.unit.hasWork) await flushUntilClean(core)
       while (core.transaction?.parent !== undefined) await releaseInnermost(core)
     } while (core.unit.hasWork)
   }
@@ -62,15 +62,19 @@ async function commitConnections(core: SessionCore, root: SessionTransaction): P
   // Who coordinates it has nothing to commit where nothing was written.
   const onlyRead = core.external?.changed === false
   if (core.options.twophase && !onlyRead && root.state !== 'prepared') await prepareConnections(core, root)
-  const enlistments = [...root.enlistments.values()]
   try {
-    if (onlyRead) for (const enlistment of enlistments) await enlistment.close()
-    else await commitEach(enlistments)
+    const committing = onlyRead ? closeEach(root) : commitEnlisted(root.enlistments.values())
+    // Nothing is awaited where the database has answered within the call.
+    if (committing !== undefined) await committing
   } catch (error) {
     root.isCommitting = false
     await deactivateAfter(core, error)
     throw error
   }
+}
+
+async function closeEach(root: SessionTransaction): Promise<void> {
+  for (const enlistment of root.enlistments.values()) await enlistment.close()
 }
 
 /** Every connection promises before any commits. Where one cannot, everything is rolled back. */
@@ -92,20 +96,22 @@ async function prepareConnections(core: SessionCore, root: SessionTransaction): 
 async function settleCommitted(core: SessionCore, root: SessionTransaction): Promise<void> {
   const { session, unit } = core
   try {
-    await core.tell('afterCommit', { session })
+    if (core.events.has('afterCommit')) await core.tell('afterCommit', { session })
   } finally {
     settleCommit(unit, root.snapshot, core.options.expireOnCommit)
     await release(root)
     core.endTransaction(root)
     if (unit.hasWork && core.options.autobegin) core.beginTransaction('autobegin')
   }
-  await core.gate.within(() => root.callbacks.run('commit'))
+  if (root.callbacks.has('commit')) await core.gate.within(() => root.callbacks.run('commit'))
 }
 
 /** Gives all connections back, each whatever happens to the others. */
 async function release(root: SessionTransaction): Promise<void> {
-  const results = await Promise.allSettled([...root.enlistments.values()].map((enlistment) => enlistment.release()))
+  const enlistments = [...root.enlistments.values()]
   root.enlistments.clear()
+  if (enlistments.length <= 1) return enlistments[0]?.release()
+  const results = await Promise.allSettled(enlistments.map((enlistment) => enlistment.release()))
   const failed = results.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }
@@ -176,7 +182,9 @@ async function finishRollback(
     core.endTransaction(level)
     await core.tell('afterSoftRollback', { session, previousTransaction: level }).catch(collect)
   }
-  for (const level of levels) await core.gate.within(() => level.callbacks.run('rollback')).catch(collect)
+  for (const level of levels) {
+    if (level.callbacks.has('rollback')) await core.gate.within(() => level.callbacks.run('rollback')).catch(collect)
+  }
 }
 
 /** From the innermost to the given one. */
@@ -255,6 +263,7 @@ async function closeTransactions(core: SessionCore): Promise<void> {
   const levels = levelsDownTo(core, root)
   for (const level of levels) core.endTransaction(level)
   for (const level of levels) {
+    if (!level.callbacks.has('rollback')) continue
     await core.gate.within(() => level.callbacks.run('rollback')).catch((failure: unknown) => failures.push(failure))
   }
   if (failures.length > 0) throw failures[0]

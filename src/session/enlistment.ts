@@ -8,7 +8,8 @@ import type { JoinTransactionMode } from './options.ts'
 interface Ends {
   /** The first half of a two-phase commit. */
   prepare?(): Promise<void>
-  commit(): Promise<void>
+  /** Undefined where it was done within the call. */
+  commit(): Promise<void> | undefined
   rollback(): Promise<void>
   /** Without either: the end of a session that was closed. */
   close(): Promise<void>
@@ -19,12 +20,17 @@ export class Enlistment {
   readonly connection: Connection
   readonly #owned: boolean
   readonly #ends: Ends
-  readonly #savepoints: Transaction[] = []
+  #savepoints: Transaction[] | undefined
 
   private constructor(connection: Connection, owned: boolean, ends: Ends) {
     this.connection = connection
     this.#owned = owned
     this.#ends = ends
+  }
+
+  /** Begins within the call, on a connection of the session's own; undefined, with nothing done, where something has to be waited for. */
+  static tryBegin(connection: Connection, options: BeginOptions): Enlistment | undefined {
+    return connection.beginNow(options) ? new Enlistment(connection, true, new FullControl(connection)) : undefined
   }
 
   /** Begins on a connection of the session's own; a failure gives the connection back at once. */
@@ -54,17 +60,24 @@ export class Enlistment {
   }
 
   async savepoint(): Promise<void> {
-    this.#savepoints.push(await this.connection.beginNested())
+    const savepoint = await this.connection.beginNested()
+    this.#savepoints ??= []
+    this.#savepoints.push(savepoint)
   }
 
   /** Releases the innermost savepoint. One that could not be released is still there to be rolled back to. */
   async releaseSavepoint(): Promise<void> {
-    await this.#savepoints.at(-1)?.commit()
-    this.#savepoints.pop()
+    await this.#savepoints?.at(-1)?.commit()
+    this.#savepoints?.pop()
   }
 
   async rollbackToSavepoint(): Promise<void> {
-    await this.#savepoints.pop()?.rollback()
+    await this.#savepoints?.pop()?.rollback()
+  }
+
+  /** Whether it is prepared before it is committed. */
+  get isTwoPhase(): boolean {
+    return this.#ends.prepare !== undefined
   }
 
   /** The first half of a two-phase commit, in a session with the option `twophase`. */
@@ -72,7 +85,8 @@ export class Enlistment {
     await this.#ends.prepare?.()
   }
 
-  commit(): Promise<void> {
+  /** Undefined where it was done within the call. */
+  commit(): Promise<void> | undefined {
     return this.#ends.commit()
   }
 
@@ -82,18 +96,48 @@ export class Enlistment {
   }
 
   async rollback(): Promise<void> {
-    this.#savepoints.length = 0
+    this.#savepoints = undefined
     await this.#ends.rollback()
   }
 
   async close(): Promise<void> {
-    this.#savepoints.length = 0
+    this.#savepoints = undefined
     await this.#ends.close()
   }
 
   /** Gives the connection back where it is the session's own. */
-  async release(): Promise<void> {
-    if (this.#owned) await this.connection.close()
+  release(): Promise<void> {
+    return this.#owned ? this.connection.close() : settled
+  }
+}
+
+const settled: Promise<void> = Promise.resolve()
+
+/** The session's transaction is the connection's own. */
+class FullControl implements Ends {
+  readonly connection: Connection
+
+  constructor(connection: Connection) {
+    this.connection = connection
+  }
+
+  commit(): Promise<void> | undefined {
+    return this.connection.commitSoon()
+  }
+
+  rollback(): Promise<void> {
+    return this.connection.rollback()
+  }
+
+  close(): Promise<void> {
+    return this.connection.rollback()
+  }
+}
+
+/** The same in two phases. */
+class FullControlInTwo extends FullControl {
+  prepare(): Promise<void> {
+    return this.connection.prepare()
   }
 }
 
@@ -109,12 +153,7 @@ function notToBePrepared({ label }: Connection): InvalidRequestError {
 }
 
 function fullControl(connection: Connection): Ends {
-  return {
-    ...(connection.inTwoPhase() && { prepare: () => connection.prepare() }),
-    commit: () => connection.commit(),
-    rollback: () => connection.rollback(),
-    close: () => connection.rollback(),
-  }
+  return connection.inTwoPhase() ? new FullControlInTwo(connection) : new FullControl(connection)
 }
 
 async function joinedEnds(connection: Connection, mode: JoinTransactionMode): Promise<Ends> {

@@ -18,7 +18,7 @@ interface Line {
   readonly lane: Lane
   /** Of the operation that was started last. */
   started: Promise<unknown> | undefined
-  readonly waiting: Set<Waiting>
+  waiting: Set<Waiting> | undefined
 }
 
 /**
@@ -46,11 +46,11 @@ export class Gate {
   readonly #line = newLine()
   readonly #concurrency: Concurrency
   /** The lines of the open places, the outermost first. */
-  readonly #innerLines: Line[] = []
+  #innerLines: Line[] | undefined
   /** The places that are bodies of savepoints, the outermost first. */
-  readonly #savepoints: Inside[] = []
+  #savepoints: Inside[] | undefined
   /** Promises made from those of operations, since the last one that found the session idle. */
-  readonly #followed: Promise<unknown>[] = []
+  #followed: Promise<unknown>[] | undefined
   /** Set when the session has ended for good: what it was that ended it. */
   #closedBy: string | undefined
   /** How many ends wait for the running operation; while one does, that operation sends nothing more. */
@@ -127,19 +127,20 @@ export class Gate {
    * statement.
    */
   seize<T>(label: string, work: () => Promise<T>): Promise<T> {
-    return this.#seize([this.#line, ...this.#innerLines], label, work)
+    return this.#seize([this.#line, ...(this.#innerLines ?? [])], label, work)
   }
 
   /** Like {@link seize}, for what happens where the caller is: in the same savepoint, or further inside. */
   seizeHere<T>(label: string, work: () => Promise<T>): Promise<T> {
-    const here = this.#innerLines.indexOf(this.#lineHere())
-    return this.#seize(here < 0 ? [this.#line, ...this.#innerLines] : this.#innerLines.slice(here), label, work)
+    const inner = this.#innerLines ?? []
+    const here = inner.indexOf(this.#lineHere())
+    return this.#seize(here < 0 ? [this.#line, ...inner] : inner.slice(here), label, work)
   }
 
   #seize<T>(lines: readonly Line[], label: string, work: () => Promise<T>): Promise<T> {
     const { lane } = this.#lineHere()
     for (const line of lines) this.#rejectWaiting(line, label)
-    for (const promise of this.#followed.splice(0)) promise.catch(ignore)
+    for (const promise of this.#followed?.splice(0) ?? []) promise.catch(ignore)
     if (!lane.isBusy) return lane.run(label, work)
     this.#seizing++
     return lane.run(label, () => {
@@ -151,11 +152,11 @@ export class Gate {
   /** Their turns in the lane remain, and do nothing. An end that waits there is not among them: it is never rejected. */
   #rejectWaiting(line: Line, by: string): void {
     line.started?.catch(ignore)
-    for (const waiting of line.waiting) {
+    for (const waiting of line.waiting ?? []) {
       waiting.promise.catch(ignore)
       waiting.reject(by)
     }
-    line.waiting.clear()
+    line.waiting?.clear()
   }
 
   /** Called before each statement: the running operation stops where an end waits for it. */
@@ -174,6 +175,7 @@ export class Gate {
    */
   async withSavepoint<T>(work: (runBody: <R>(body: () => Promise<R> | R) => Promise<R>) => Promise<T>): Promise<T> {
     const place: Inside = { gate: this, line: newLine(), outer: inside.get(), stage: 'none', open: true }
+    this.#savepoints ??= []
     this.#savepoints.push(place)
     try {
       return await work((body) => this.#runAt(place, body))
@@ -184,13 +186,14 @@ export class Gate {
 
   /** Whether a savepoint that has a body is open, and the caller is no part of that but another branch. */
   isOutsideSavepoint(): boolean {
-    const innermost = this.#savepoints.at(-1)
+    const innermost = this.#savepoints?.at(-1)
     if (innermost === undefined) return false
     for (let place = inside.get(); place !== undefined; place = place.outer) if (place === innermost) return false
     return true
   }
 
   async #runAt<T>(place: Inside, code: () => Promise<T> | T): Promise<T> {
+    this.#innerLines ??= []
     this.#innerLines.push(place.line)
     try {
       return await inside.run(place, code)
@@ -203,6 +206,7 @@ export class Gate {
 
   /** Has an end treat a promise like that of the operation it was made from. */
   follow<T>(promise: Promise<T>): Promise<T> {
+    this.#followed ??= []
     this.#followed.push(promise)
     return promise
   }
@@ -231,7 +235,7 @@ export class Gate {
   }
 
   #startIdle<T>(label: string, work: () => Promise<T>): Promise<T> {
-    if (this.#followed.length > 0) this.#followed.length = 0
+    this.#followed = undefined
     return this.#start(this.#line, label, work)
   }
 
@@ -244,10 +248,11 @@ export class Gate {
   #queue<T>(line: Line, label: string, work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiting = { promise, reject: (by: string) => reject(this.#endedError(label, by)) }
+    line.waiting ??= new Set()
     line.waiting.add(waiting)
     const turn = line.lane.run(label, () => {
       // Rejected meanwhile: its promise is settled, and what comes here is nobody's.
-      if (!line.waiting.delete(waiting)) return promise
+      if (line.waiting?.delete(waiting) !== true) return promise
       line.started = promise
       if (this.#closedBy !== undefined) throw this.#closedError(label)
       return work()
@@ -269,7 +274,7 @@ export class Gate {
 }
 
 function newLine(): Line {
-  return { lane: new Lane(), started: undefined, waiting: new Set() }
+  return { lane: new Lane(), started: undefined, waiting: undefined }
 }
 
 function ignore(): void {}

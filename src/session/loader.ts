@@ -63,19 +63,29 @@ export class SessionLoader implements QueryTarget {
     what: string,
     options: ReadOptions,
   ): Promise<InstanceState | null> {
-    if (key.every((part) => part === null)) warnOfNullKey(model)
-    await this.#core.autoflushNow(what)
+    const core = this.#core
+    if (key.every(isNull)) warnOfNullKey(model)
+    if (core.unit.hasWork) await core.autoflushNow(what)
     const reread = options.populateExisting || options.lock !== undefined
     const held = this.#held(model, key)
-    if (held !== undefined && !held.expired && !reread) {
-      await this.loadTree(model, [held], options.plan ?? noPlan, what, options)
-      return held
-    }
+    if (held !== undefined && !held.expired && !reread) return this.#withRelations(held, options.plan ?? noPlan, what, options)
     const plan = options.plan ?? (held === undefined ? noPlan : planOf(held))
     const state = await this.#readByKey(model, plan.columnsOf(model), key, what, { ...options, plan })
-    if (state === null) this.#loseRow(held)
-    else await this.loadTree(model, [state], plan, what, options)
-    return state
+    if (state !== null) return this.#withRelations(state, plan, what, options)
+    this.#loseRow(held)
+    return null
+  }
+
+  /** The instance; at once where nothing is to be loaded with it. */
+  #withRelations(
+    state: InstanceState,
+    plan: LoadPlan,
+    what: string,
+    options: TreeOptions,
+  ): InstanceState | Promise<InstanceState> {
+    const { model } = state
+    if (!options.populateExisting && !hasRelationsToLoad(model, plan)) return state
+    return this.loadTree(model, [state], plan, what, options).then(() => state)
   }
 
   #held(model: EntityModel, key: readonly unknown[]): InstanceState | undefined {
@@ -91,7 +101,8 @@ export class SessionLoader implements QueryTarget {
     { populateExisting, lock, plan = noPlan }: ReadOptions,
   ): Promise<InstanceState | null> {
     const { unit } = this.#core
-    const connection = await this.#core.connectionFor(model, what)
+    const bind = this.#core.binds.forModel(model)
+    const connection = this.#core.connectionNow(bind, what) ?? (await this.#core.connectionOf(bind, what))
     const statement = connection.statements.selectByKey(model, columns, lock)(key)
     const { rows } = await connection.run(statement)
     const hydration = hydrationOf(connection.dialect, model, columns)
@@ -249,6 +260,10 @@ export class SessionLoader implements QueryTarget {
 function statementOf({ statement, executionOptions }: Pick<EntitySelect, 'statement' | 'executionOptions'>): Statement {
   const ready = settled(statement)
   return executionOptions === undefined ? ready : { ...ready, executionOptions }
+}
+
+function isNull(value: unknown): boolean {
+  return value === null
 }
 
 function warnOfNullKey(model: EntityModel): void {

@@ -1,6 +1,6 @@
 import { InvalidRequestError, PendingRollbackError, ResourceClosedError } from '../errors.ts'
 import { Snapshot } from '../state/index.ts'
-import { defineLifecycle, keepInThread, type Machine } from '../support/index.ts'
+import { defineLifecycle, keepInThread, LazyMap, type Machine } from '../support/index.ts'
 import { Callbacks } from './callbacks.ts'
 import type { Enlistment } from './enlistment.ts'
 import type { Bind } from './options.ts'
@@ -46,7 +46,7 @@ export class SessionTransaction {
   /** @internal What it has done to instances. */
   readonly snapshot: Snapshot
   /** @internal The connections that take part; kept by the outermost. */
-  readonly enlistments: Map<Bind, Enlistment>
+  readonly enlistments: LazyMap<Bind, Enlistment>
   /** @internal The failure that made it unusable. */
   failure: unknown
   /** @internal Something was changed after the failure. */
@@ -66,7 +66,7 @@ export class SessionTransaction {
     this.origin = origin
     this.parent = parent
     this.snapshot = new Snapshot(parent?.snapshot)
-    this.enlistments = parent?.enlistments ?? new Map()
+    this.enlistments = parent?.enlistments ?? new LazyMap()
     this.#machine = transactionLifecycle.create()
     this.#ends = ends
     keepInThread(this)
@@ -92,7 +92,7 @@ export class SessionTransaction {
   }
 
   /** @internal Obtains a connection; other moves are refused meanwhile. */
-  provision<T>(work: () => Promise<T>): Promise<T> {
+  provision<T>(work: () => T): T {
     return this.#machine.run('provision', work)
   }
 

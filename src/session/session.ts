@@ -30,7 +30,7 @@ import { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
 import type { SessionEvents } from './events.ts'
 import { propertiesOf } from './instances.ts'
-import { SessionLoader } from './loader.ts'
+import { type ReadOptions, SessionLoader } from './loader.ts'
 import { mergeInstances } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
@@ -76,8 +76,7 @@ let sessionsMade = 0
  * @see https://docs.sqlalchemy.org/en/20/orm/session_basics.html
  */
 export class Session extends SessionTransactions {
-  /** @internal */
-  override readonly core: SessionCore
+  readonly #core: SessionCore
   /** Free for the program. */
   readonly info: Record<string, unknown>
   readonly #loader: SessionLoader
@@ -94,17 +93,20 @@ export class Session extends SessionTransactions {
     const resolved: ResolvedSessionOptions = resolveSessionOptions('new Session()', options)
     const label = resolved.label ?? `session ${++sessionsMade}`
     this.info = { ...resolved.info }
-    this.core = new SessionCore(
+    this.#core = new SessionCore(
       this,
       label,
       resolved,
       events as EventHub<SessionEvents<object>> | undefined,
       (core) => ({ ends: endsOf(core), related: new SessionRelated(core) }),
     )
-    // Out of the sight of JSON.stringify and console.log.
-    Object.defineProperty(this, 'core', { enumerable: false })
     this.#loader = new SessionLoader(this.core)
     keepInThread(this)
+  }
+
+  /** @internal On the prototype, out of the sight of JSON.stringify and console.log. */
+  override get core(): SessionCore {
+    return this.#core
   }
 
   /** The engine or connection for what has no bind of its own. */
@@ -152,24 +154,39 @@ export class Session extends SessionTransactions {
     options?: GetOptions & { readonly with?: readonly string[] },
   ): Promise<Entity | null> {
     const model = modelOf(entityClass)
-    const label = `get(${model.name})`
-    const values = readKey(model, key)
-    checkOptions(label, options, getRules)
-    const lock = this.#lockOf(model, label, options?.forUpdate)
-    const populateExisting = options?.populateExisting ?? false
-    const plan = readPlan(label, model, options)
-    if (lock === undefined && !populateExisting && plan === undefined) {
-      const present = this.#loader.present(model, values)
+    return this.#find<Entity, null>(model, readKey(model, key), `get(${model.name})`, options, nothing)
+  }
+
+  /** @param absent what is given, or thrown, where there is no such row */
+  #find<Entity, Absent>(
+    model: EntityModel,
+    key: readonly unknown[],
+    label: string,
+    options: (GetOptions & { readonly with?: readonly string[] }) | undefined,
+    absent: (model: EntityModel, key: readonly unknown[]) => Absent,
+  ): Promise<Entity | Absent> {
+    const how = options === undefined ? plainly : this.#readOptions(model, label, options)
+    if (how === plainly) {
+      const present = this.#loader.present(model, key)
       if (present !== undefined) return this.#present<Entity>(label, present)
     }
     return this.core.gate.run(label, async () => {
-      const state = await this.#loader.get(model, values, label, {
-        populateExisting: populateExisting || lock !== undefined,
-        lock,
-        ...(plan === undefined ? {} : { plan }),
-      })
-      return (state?.instance ?? null) as Entity | null
+      const state = await this.#loader.get(model, key, label, how)
+      return state === null ? absent(model, key) : (state.instance as Entity)
     })
+  }
+
+  #readOptions(
+    model: EntityModel,
+    label: string,
+    options: GetOptions & { readonly with?: readonly string[] },
+  ): ReadOptions {
+    checkOptions(label, options, getRules)
+    const lock = this.#lockOf(model, label, options.forUpdate)
+    const populateExisting = options.populateExisting === true || lock !== undefined
+    const plan = readPlan(label, model, options)
+    if (!populateExisting && plan === undefined) return plainly
+    return { populateExisting, lock, ...(plan === undefined ? {} : { plan }) }
   }
 
   /** What is there needs no turn in the lane; a session that has ended gives nothing any more. */
@@ -193,16 +210,10 @@ export class Session extends SessionTransactions {
   getOne<Entity extends object>(
     entityClass: Queryable<Entity>,
     key: KeyOf<Entity>,
-    options?: GetOptions,
+    options?: GetOptions & { readonly with?: readonly string[] },
   ): Promise<Entity> {
-    const found = this.get(entityClass, key, options).then((instance) => {
-      if (instance !== null) return instance
-      const model = modelOf(entityClass)
-      throw new NoResultError(
-        `getOne(${model.name}): there is no row with the key ${readKey(model, key).map(String).join(', ')}.`,
-      )
-    })
-    return this.core.gate.follow(found)
+    const model = modelOf(entityClass)
+    return this.#find<Entity, never>(model, readKey(model, key), `getOne(${model.name})`, options, refuseAbsent)
   }
 
   /**
@@ -351,6 +362,17 @@ function endsOf(core: SessionCore): TransactionEnds {
       return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
     },
   }
+}
+
+/** How a row is read by its key where nothing special was asked for. */
+const plainly: ReadOptions = { populateExisting: false, lock: undefined }
+
+function nothing(): null {
+  return null
+}
+
+function refuseAbsent(model: EntityModel, key: readonly unknown[]): never {
+  throw new NoResultError(`getOne(${model.name}): there is no row with the key ${key.map(String).join(', ')}.`)
 }
 
 const getRules = {

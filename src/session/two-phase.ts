@@ -1,11 +1,18 @@
 import { CommitUnknownError } from '../errors.ts'
 import type { Enlistment } from './enlistment.ts'
 
+/** Commits what takes part; undefined where that was done within the call. */
+export function commitEnlisted(enlistments: Iterable<Enlistment>): Promise<void> | undefined {
+  const [only, ...others] = enlistments
+  if (only === undefined) return undefined
+  return others.length === 0 && !only.isTwoPhase ? only.commit() : commitEach([only, ...others])
+}
+
 /**
  * Commits one connection after the other. Once one of them has committed, or may have, what is prepared on the others is never rolled
  * back: it stays prepared, and the error says under which names.
  */
-export async function commitEach(enlistments: readonly Enlistment[]): Promise<void> {
+async function commitEach(enlistments: readonly Enlistment[]): Promise<void> {
   let committed = 0
   try {
     for (const enlistment of enlistments) {

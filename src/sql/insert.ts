@@ -40,7 +40,7 @@ interface Insertion {
   /** What a statement returns: `returning`, and the key by which returned rows find the rows they belong to. */
   readonly fetched: readonly ColumnModel[]
   readonly match: Match
-  readonly encode: (row: Row) => unknown[]
+  readonly encode: (row: Row) => Row
 }
 
 /**

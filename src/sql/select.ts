@@ -15,6 +15,7 @@ import {
   rowEncoder,
   type StatementContext,
   slots,
+  statementMaker,
   statementOf,
   tableOf,
   transpose,
@@ -47,7 +48,8 @@ export function selectByKey(
       sql`${selectFrom(dialect, model, columns)} where ${allOf(conditions)}${lockClause(dialect, lock)}`,
     )
     const encode = rowEncoder(dialect, model.key)
-    return (key) => statementOf(shape, encode(key), columns)
+    const statement = statementMaker(shape, columns)
+    return (key) => statement(encode(key))
   })
 }
 

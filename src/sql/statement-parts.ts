@@ -105,30 +105,42 @@ export function unnestedNames(columns: readonly ColumnModel[]): RawBuilder<unkno
 
 // ------------------------------------------------------------------------------------------------ values
 
-/** Turns a row of the program's values into the driver's. Expressions pass through. */
-export function rowEncoder(dialect: Dialect, columns: readonly ColumnModel[]): (row: Row) => unknown[] {
-  const encoders = columns.map(
-    (column) => dialect.codec(column.type).encode as ((value: unknown) => unknown) | undefined,
-  )
-  return (row) => encoders.map((encode, index) => encodeValue(encode, row[index]))
+type Convert = ((value: unknown) => unknown) | undefined
+
+/** Turns a row of the program's values into the driver's; the row itself where nothing has to be turned. Expressions pass through. */
+export function rowEncoder(dialect: Dialect, columns: readonly ColumnModel[]): (row: Row) => Row {
+  const encoders = columns.map((column) => dialect.codec(column.type).encode as Convert)
+  const places = placesOf(encoders)
+  if (places.length === 0) return (row) => row
+  return (row) => {
+    const encoded = row.slice()
+    for (const place of places) encoded[place] = encodeValue(encoders[place] as NonNullable<Convert>, row[place])
+    return encoded
+  }
 }
 
-function encodeValue(encode: ((value: unknown) => unknown) | undefined, value: unknown): unknown {
-  const asItIs = encode === undefined || value === null || value === undefined || isExpression(value)
-  return asItIs ? value : encode(value)
+/** Where there is something to convert. */
+function placesOf(converts: readonly Convert[]): number[] {
+  return converts.flatMap((convert, place) => (convert === undefined ? [] : [place]))
 }
 
-/** Turns a row of the driver's values into the program's. */
+function encodeValue(encode: NonNullable<Convert>, value: unknown): unknown {
+  return value === null || value === undefined || isExpression(value) ? value : encode(value)
+}
+
+/** Turns a row of the driver's values into the program's; the row itself where nothing has to be turned. */
 export function rowDecoder(dialect: Dialect, columns: readonly ColumnModel[]): (row: Row) => Row {
-  const decoders = columns.map(
-    (column) => dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined,
-  )
-  if (decoders.every((decode) => decode === undefined)) return (row) => row
-  return (row) =>
-    decoders.map((decode, index) => {
-      const value = row[index]
-      return decode === undefined || value === null || value === undefined ? value : decode(value)
-    })
+  const decoders = columns.map((column) => dialect.codec(column.type).decode as Convert)
+  const places = placesOf(decoders)
+  if (places.length === 0) return (row) => row
+  return (row) => {
+    const decoded = row.slice()
+    for (const place of places) {
+      const value = row[place]
+      if (value !== null && value !== undefined) decoded[place] = (decoders[place] as NonNullable<Convert>)(value)
+    }
+    return decoded
+  }
 }
 
 /** A text that is the same for two lists of key values exactly when the database takes them for the same key. */
@@ -154,14 +166,21 @@ export function isWide(columns: readonly ColumnModel[]): boolean {
 
 /** A statement of a shape with its values, whose rows (of these columns) come as arrays of the driver's values. */
 export function statementOf(shape: StatementShape, values: Row, columns: readonly ColumnModel[] = []): Statement {
-  const statement = {
-    sql: shape.sql,
-    name: shape.name,
-    parameters: arrange(shape, values),
-    rows: 'array',
-    typed: true,
-  } as const
-  return isWide(columns) ? { ...statement, wide: true } : statement
+  return statementMaker(shape, columns)(values)
+}
+
+/** {@link statementOf} for a shape that is used again and again: what does not depend on the values is found out once. */
+export function statementMaker(
+  shape: StatementShape,
+  columns: readonly ColumnModel[] = [],
+): (values: Row) => Statement {
+  const { sql, name, order } = shape
+  const inOrder = order.every((index, place) => index === place)
+  const parametersOf = (values: Row) => (inOrder && values.length === order.length ? values : arrange(shape, values))
+  if (isWide(columns)) {
+    return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true, wide: true })
+  }
+  return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true })
 }
 
 /** The rows of an outcome whose statement asked for arrays. */

@@ -95,15 +95,26 @@ const made = new WeakMap<Dialect, Statements>()
  * const [id] = (await statementsOf(dialect).insertRows(connection, model, [name], [key], [['ed']]))[0]
  */
 export function statementsOf(dialect: Dialect): Statements {
-  const known = made.get(dialect) ?? makeStatements(dialect)
-  made.set(dialect, known)
-  return known
+  const known = made.get(dialect)
+  if (known !== undefined) return known
+  const statements = makeStatements(dialect)
+  made.set(dialect, statements)
+  return statements
 }
 
 function makeStatements(dialect: Dialect): Statements {
   const context = statementContext(dialect)
+  // The statement of every plain get(), found without making its key.
+  const gets = new WeakMap<readonly ColumnModel[], SelectByKey>()
   return Object.freeze({
-    selectByKey: (model, columns, lock) => selectByKey(context, model, columns, lock),
+    selectByKey: (model, columns, lock) => {
+      if (lock !== undefined || columns !== model.loaded) return selectByKey(context, model, columns, lock)
+      const known = gets.get(columns)
+      if (known !== undefined) return known
+      const made = selectByKey(context, model, columns, lock)
+      gets.set(columns, made)
+      return made
+    },
     selectByKeys: (model, columns, lock) => selectByKeys(context, model, columns, lock),
     selectMembers: (model, columns, match, order) => selectMembers(context, model, columns, match, order),
     selectPaired: (model, columns, through, order) => selectPaired(context, model, columns, through, order),

@@ -1,4 +1,5 @@
 import { type EntityModel, modelOf } from '../mapping/index.ts'
+import { LazyMap } from '../support/index.ts'
 import { type IdentityKey, identityOf, readKey } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
 
@@ -8,7 +9,7 @@ import type { InstanceState } from './instance-state.ts'
  */
 export class IdentityMap {
   /** The only mutable state: a Map by bare key for each entity. */
-  readonly #byModel = new Map<EntityModel, Map<IdentityKey, InstanceState>>()
+  readonly #byModel = new LazyMap<EntityModel, Map<IdentityKey, InstanceState>>()
 
   /** The states of one entity by key, for loops that look up many. */
   of(model: EntityModel): Map<IdentityKey, InstanceState> {

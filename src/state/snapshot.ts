@@ -1,4 +1,5 @@
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
+import { LazyMap, LazySet } from '../support/index.ts'
 import type { IdentityKey } from './identity.ts'
 import type { InstanceState, KeptRecord } from './instance-state.ts'
 
@@ -15,18 +16,18 @@ export interface FormerKey {
 export class Snapshot {
   readonly parent: Snapshot | undefined
   /** Instances whose INSERT was flushed. */
-  readonly inserted = new Set<InstanceState>()
+  readonly inserted = new LazySet<InstanceState>()
   /** Instances whose DELETE was flushed. */
-  readonly deleted = new Set<InstanceState>()
+  readonly deleted = new LazySet<InstanceState>()
   /** The values and relations at the beginning, of instances that have changed since. */
-  readonly values = new Map<InstanceState, KeptRecord>()
-  readonly formerKeys = new Map<InstanceState, FormerKey>()
+  readonly values = new LazyMap<InstanceState, KeptRecord>()
+  readonly formerKeys = new LazyMap<InstanceState, FormerKey>()
   /** Instances loaded after the first write: their values may be of rows that a rollback takes back. */
-  readonly volatile = new Set<InstanceState>()
+  readonly volatile = new LazySet<InstanceState>()
   /** Relations loaded after the first write, for the same reason. */
-  readonly volatileRelations = new Map<InstanceState, Set<RelationLink>>()
+  readonly volatileRelations = new LazyMap<InstanceState, Set<RelationLink>>()
   /** Identities of rows that were inserted, or got them: no instance that was loaded since may keep one after a rollback. */
-  readonly newKeys = new Map<EntityModel, Set<IdentityKey>>()
+  readonly newKeys = new LazyMap<EntityModel, Set<IdentityKey>>()
   /** Whether anything was written since the beginning. */
   #wrote = false
 

@@ -1,5 +1,6 @@
 import { InvalidRequestError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
+import { LazySet } from '../support/index.ts'
 import type { IdentityKey } from './identity.ts'
 import { identityOf, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
@@ -51,13 +52,13 @@ export class UnitOfWork implements StateOwner {
   readonly session: unknown
   readonly map = new IdentityMap()
   /** To be inserted, in the order of `add`. */
-  readonly pending = new Set<InstanceState>()
+  readonly pending = new LazySet<InstanceState>()
   /** Persistent instances with changes. */
-  readonly dirty = new Set<InstanceState>()
+  readonly dirty = new LazySet<InstanceState>()
   /** Persistent instances marked for DELETE. */
-  readonly doomed = new Set<InstanceState>()
+  readonly doomed = new LazySet<InstanceState>()
   /** Deleted instances that stay attached after their transaction was committed. */
-  readonly kept = new Set<InstanceState>()
+  readonly kept = new LazySet<InstanceState>()
   /** What a flush is sending at this moment. */
   inFlight: InFlight | undefined = undefined
   /** Of the innermost transaction or savepoint; undefined while there is none. */

@@ -65,7 +65,7 @@ export class Lane {
       this.#free()
       return Promise.reject(error)
     }
-    if (isThenable(result)) return Promise.resolve(result).then(this.#passed, this.#failed) as Promise<T>
+    if (isThenable(result)) return this.#watch(result)
     this.#free()
     return Promise.resolve(result)
   }
@@ -134,16 +134,13 @@ export class Lane {
     result.then(pass, fail)
   }
 
-  // Made once for each lane, so that an operation on an idle lane needs no function of its own. They hand the outcome
-  // on, so that a rejection which nobody awaits is reported by the process and not lost here.
-  readonly #passed = (value: unknown): unknown => {
-    this.#free()
-    return value
-  }
-
-  readonly #failed = (error: unknown): never => {
-    this.#free()
-    throw error
+  /** Hands the outcome on, so that a rejection which nobody awaits is reported by the process and not lost here. */
+  async #watch<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result
+    } finally {
+      this.#free()
+    }
   }
 
   #occupy(label: string, stack: string | undefined): void {

@@ -1,0 +1,76 @@
+const nothing: readonly never[] = Object.freeze([])
+
+/**
+ * A Set that is made when its first value comes: most of those that a session keeps stay empty, and making a Set costs more than a
+ * field.
+ */
+export class LazySet<Value> {
+  #set: Set<Value> | undefined
+
+  get size(): number {
+    return this.#set === undefined ? 0 : this.#set.size
+  }
+
+  has(value: Value): boolean {
+    return this.#set !== undefined && this.#set.has(value)
+  }
+
+  add(value: Value): void {
+    this.#set ??= new Set()
+    this.#set.add(value)
+  }
+
+  delete(value: Value): boolean {
+    return this.#set !== undefined && this.#set.delete(value)
+  }
+
+  clear(): void {
+    this.#set = undefined
+  }
+
+  [Symbol.iterator](): Iterator<Value> {
+    return (this.#set ?? nothing)[Symbol.iterator]()
+  }
+}
+
+/** A Map that is made when its first entry comes. */
+export class LazyMap<Key, Value> {
+  #map: Map<Key, Value> | undefined
+
+  get size(): number {
+    return this.#map === undefined ? 0 : this.#map.size
+  }
+
+  has(key: Key): boolean {
+    return this.#map !== undefined && this.#map.has(key)
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#map === undefined ? undefined : this.#map.get(key)
+  }
+
+  set(key: Key, value: Value): void {
+    this.#map ??= new Map()
+    this.#map.set(key, value)
+  }
+
+  delete(key: Key): boolean {
+    return this.#map !== undefined && this.#map.delete(key)
+  }
+
+  clear(): void {
+    this.#map = undefined
+  }
+
+  keys(): Iterable<Key> {
+    return this.#map === undefined ? nothing : this.#map.keys()
+  }
+
+  values(): Iterable<Value> {
+    return this.#map === undefined ? nothing : this.#map.values()
+  }
+
+  [Symbol.iterator](): Iterator<[Key, Value]> {
+    return (this.#map ?? nothing)[Symbol.iterator]()
+  }
+}
