@@ -108,11 +108,16 @@ export class MysqlConnection implements DriverConnection {
   }
 
   async begin(options: BeginOptions): Promise<void> {
-    this.beginNow(options)
+    this.#begin(options)
   }
 
   /** Nothing is sent yet, so there is never anything to wait for. */
   beginNow(options: BeginOptions): boolean {
+    this.#begin(options)
+    return true
+  }
+
+  #begin(options: BeginOptions): void {
     options.signal?.throwIfAborted()
     if (this.transactionStatus !== 'idle') {
       throw new InvalidRequestError(
@@ -120,7 +125,6 @@ export class MysqlConnection implements DriverConnection {
       )
     }
     this.#pendingBegin = beginCommands(options)
-    return true
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {

@@ -126,11 +126,16 @@ export class PostgresConnection implements DriverConnection {
   }
 
   async begin(options: BeginOptions): Promise<void> {
-    this.beginNow(options)
+    this.#begin(options)
   }
 
   /** Nothing is sent yet, so there is never anything to wait for. */
   beginNow(options: BeginOptions): boolean {
+    this.#begin(options)
+    return true
+  }
+
+  #begin(options: BeginOptions): void {
     this.#refuseWhileStreaming('begin a transaction')
     options.signal?.throwIfAborted()
     if (this.transactionStatus !== 'idle') {
@@ -139,7 +144,6 @@ export class PostgresConnection implements DriverConnection {
       )
     }
     this.#pendingBegin = beginText(options)
-    return true
   }
 
   async commit(): Promise<'committed' | 'rolled back'> {

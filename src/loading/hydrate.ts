@@ -4,6 +4,7 @@ import {
   emitInstanceEvent,
   type IdentityKey,
   type InstanceState,
+  type Instantiate,
   identityOf,
   instantiatorOf,
   isHeard,
@@ -23,6 +24,8 @@ export interface Hydration {
   readonly complete: boolean
   /** Where a value has to be decoded: its place in the row, and how. */
   readonly decoders: readonly (readonly [place: number, decode: Decode])[]
+  /** An identity does not tell the values of the key: it has several, or stands for them in another form. */
+  readonly keepsKey: boolean
   /** The places of the key's columns in the row. */
   readonly keyPlaces: readonly number[]
 }
@@ -52,7 +55,9 @@ function createHydration(dialect: Dialect, model: EntityModel, columns: readonly
   })
   const whole = columns.length === model.columns.length && columns.every((column, place) => column.index === place)
   const complete = model.loaded.every((column) => columns.includes(column))
-  return { model, columns, whole, complete, decoders, keyPlaces: model.key.map((column) => columns.indexOf(column)) }
+  const keepsKey = model.key.length > 1 || model.key.some((column) => column.type.keyOf !== undefined)
+  const keyPlaces = model.key.map((column) => columns.indexOf(column))
+  return { model, columns, whole, complete, decoders, keepsKey, keyPlaces }
 }
 
 /** How a load treats instances that the session holds already. */
@@ -82,11 +87,20 @@ export function hydrateRows(
   const hasSiblings = hydration.model.relations.length > 0 || !hydration.whole
   const known = unit.map.of(hydration.model)
   const told = listener ?? entityListener(hydration.model)
+  const into: Target = { unit, known, make: instantiatorOf(hydration.model) }
   for (let i = 0; i < rows.length; i++) {
-    states[i] = hydrateRow(unit, hydration, known, rows[i] as unknown[], options, told)
-    if (hasSiblings && states[i] !== null) (states[i] as InstanceState).siblings = states
+    const state = hydrateRow(into, hydration, rows[i] as unknown[], options, told)
+    if (hasSiblings && state !== null) state.siblings = states
+    states[i] = state
   }
   return states
+}
+
+/** Where new instances go, looked up once for all rows. */
+interface Target {
+  readonly unit: UnitOfWork
+  readonly known: Map<IdentityKey, InstanceState>
+  readonly make: Instantiate
 }
 
 /** Tells the listeners of an entity of what rows did; undefined where there are none. */
@@ -99,20 +113,20 @@ function entityListener(model: EntityModel): HydrateListener | undefined {
 }
 
 function hydrateRow(
-  unit: UnitOfWork,
+  into: Target,
   hydration: Hydration,
-  known: Map<IdentityKey, InstanceState>,
   row: unknown[],
   options: HydrateOptions,
   listener: HydrateListener | undefined,
 ): InstanceState | null {
+  const { unit, known } = into
   decodeRow(hydration, row)
   const identity = identityInRow(hydration, row)
   if (identity === undefined) return null
   const present = known.get(identity)
   if (present?.expired === true && hydration.complete) present.expired = false
   if (present === undefined) {
-    const state = newFromRow(unit, hydration, row, identity)
+    const state = newFromRow(into, hydration, row, identity)
     listener?.loaded(state)
     return state
   }
@@ -128,23 +142,23 @@ function decodeRow({ decoders }: Hydration, row: unknown[]): void {
 }
 
 function identityInRow({ model, keyPlaces }: Hydration, row: readonly unknown[]): IdentityKey | undefined {
-  if (keyPlaces.length > 1)
-    return identityOf(
-      model,
-      keyPlaces.map((place) => row[place]),
-    )
+  if (keyPlaces.length > 1) return identityOf(model, at(keyPlaces, row))
   const value = row[keyPlaces[0] as number]
   if (value === null || value === undefined) return undefined
   const { keyOf } = (model.key[0] as ColumnModel).type
   return keyOf === undefined ? (value as IdentityKey) : keyOf(value)
 }
 
-function newFromRow(unit: UnitOfWork, hydration: Hydration, row: unknown[], identity: IdentityKey): InstanceState {
+function at(places: readonly number[], row: readonly unknown[]): unknown[] {
+  return places.map((place) => row[place])
+}
+
+function newFromRow(into: Target, hydration: Hydration, row: unknown[], identity: IdentityKey): InstanceState {
   const values = hydration.whole ? row : spread(hydration, row)
-  const state = instantiatorOf(hydration.model)(values)
+  const state = into.make(values)
   state.identity = identity
-  state.storedKey = keyValuesOf(hydration.model, values)
-  unit.adopt(state)
+  if (hydration.keepsKey) state.storedKey = keyValuesOf(hydration.model, values)
+  into.unit.adopt(state, into.known)
   return state
 }
 

@@ -187,11 +187,12 @@ export class SessionLoader implements QueryTarget {
     label: string,
   ): Promise<object[]> {
     const hydration = hydrationOf(connection.dialect, select.model, select.columns)
-    const found = hydrateRows(this.#core.unit, hydration, rows, select)
-    notePlan(found, select.plan)
-    const states = found.filter((state) => state !== null)
-    await this.loadTree(select.model, states, select.plan, label, select)
-    return states.map((state) => state.instance)
+    const states = hydrateRows(this.#core.unit, hydration, rows, select)
+    notePlan(states, select.plan)
+    if (select.populateExisting || hasRelationsToLoad(select.model, select.plan)) {
+      await this.loadTree(select.model, states.filter(isThere), select.plan, label, select)
+    }
+    return instancesOf(states)
   }
 
   /** Loads the relations that were asked for with instances, and those that are declared to come along. */
@@ -255,6 +256,17 @@ export class SessionLoader implements QueryTarget {
     const { map } = this.#core.unit
     return hasRelationsToLoad(model, plan) ? map.states() : map.of(model).values()
   }
+}
+
+function isThere(state: InstanceState | null): state is InstanceState {
+  return state !== null
+}
+
+/** The instances of rows that have one. */
+function instancesOf(states: readonly (InstanceState | null)[]): object[] {
+  const instances: object[] = []
+  for (const state of states) if (state !== null) instances.push(state.instance)
+  return instances
 }
 
 function statementOf({ statement, executionOptions }: Pick<EntitySelect, 'statement' | 'executionOptions'>): Statement {

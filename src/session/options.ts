@@ -96,6 +96,26 @@ export function checkSessionOptions(owner: string, options: unknown): void {
   checkOptions(owner, options, rules)
 }
 
+/** Options that are checked and complete: those of a maker serve all of its sessions. */
+const resolved = new WeakSet<object>()
+
 export function resolveSessionOptions(owner: string, options: SessionOptions): ResolvedSessionOptions {
-  return readOptions(owner, options, rules, defaults) as ResolvedSessionOptions
+  if (resolved.has(options)) return options as ResolvedSessionOptions
+  const read = readOptions(owner, options, rules, defaults) as ResolvedSessionOptions
+  resolved.add(read)
+  return read
+}
+
+/** The options of one session: its own win over those of its maker, `info` is merged. @throws ArgumentError */
+export function combineOptions(
+  owner: string,
+  options: ResolvedSessionOptions,
+  own: SessionOptions,
+): ResolvedSessionOptions {
+  checkSessionOptions(owner, own)
+  const combined: Record<string, unknown> = { ...options }
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) combined[name] = value
+  if (own.info !== undefined) combined['info'] = { ...options.info, ...own.info }
+  resolved.add(combined)
+  return combined as unknown as ResolvedSessionOptions
 }

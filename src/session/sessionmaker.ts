@@ -2,7 +2,7 @@ import { ArgumentError } from '../errors.ts'
 import { EventHub, type Listener, type ListenOptions } from '../support/index.ts'
 import { runBlockAndClose } from './block.ts'
 import type { SessionEvents } from './events.ts'
-import { checkSessionOptions, type SessionOptions } from './options.ts'
+import { combineOptions, resolveSessionOptions, type SessionOptions } from './options.ts'
 import { Session } from './session.ts'
 
 /** A class of sessions: `Session` itself, or one that extends it. */
@@ -66,14 +66,16 @@ const MAKER: unique symbol = Symbol('heddle.sessionmaker')
 export function sessionmaker<S extends Session = Session>(options: SessionmakerOptions<S> = {}): Sessionmaker<S> {
   const { class: sessionClass = Session as unknown as SessionClass<S>, ...given } = options
   checkClass(sessionClass)
-  checkSessionOptions('sessionmaker()', given)
+  let resolved = resolveSessionOptions('sessionmaker()', given)
   const events = new EventHub<SessionEvents<S>>()
   let current: SessionOptions = given
-  const make = (own: SessionOptions = {}): S =>
-    new sessionClass(combine(current, own), events as unknown as EventHub<SessionEvents<Session>>)
+  const make = (own?: SessionOptions): S => {
+    const its = own === undefined ? resolved : combineOptions('new Session()', resolved, own)
+    return new sessionClass(its, events as unknown as EventHub<SessionEvents<Session>>)
+  }
   const maker = Object.assign(make, {
     configure(changes: SessionOptions): void {
-      checkSessionOptions('sessionmaker.configure()', changes)
+      resolved = combineOptions('sessionmaker.configure()', resolved, changes)
       current = combine(current, changes)
     },
     begin<T>(body: (session: S) => Promise<T> | T, own?: SessionOptions): Promise<T> {

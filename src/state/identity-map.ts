@@ -35,8 +35,11 @@ export class IdentityMap {
     if (state.identity !== undefined && states?.get(state.identity) === state) states.delete(state.identity)
   }
 
-  clear(): void {
+  /** Gives all states, by entity, and forgets them. */
+  takeAll(): readonly ReadonlyMap<IdentityKey, InstanceState>[] {
+    const all = [...this.#byModel.values()]
     this.#byModel.clear()
+    return all
   }
 
   get size(): number {

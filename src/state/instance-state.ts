@@ -45,6 +45,17 @@ export interface KeptRecord {
 /** The values of changed columns before their first change since the last flush, by column index. */
 export type Originals = Map<number, unknown>
 
+const WAS_DELETED = 1
+const EXPIRED = 2
+const RELATIONS_CHANGED = 4
+const UNJOINED = 8
+
+/** What few instances have: changed relations to one, and parents that own them. */
+interface Ties {
+  originals: Map<number, object | null | undefined> | undefined
+  parents: Map<RelationLink, InstanceState | null> | undefined
+}
+
 /**
  * What heddle knows about one instance. It hangs off a private slot of the instance and is never visible on it.
  * Synchronous and in memory; the session moves its status, the accessors its values.
@@ -60,29 +71,88 @@ export class InstanceState {
   owner: StateOwner | undefined = undefined
   /** The identity under which the row is known; undefined until the row exists. */
   identity: IdentityKey | undefined = undefined
-  /** The key values of the row as stored, which a changed key attribute does not touch. */
-  storedKey: readonly unknown[] | undefined = undefined
-  /** Its DELETE was flushed and committed, or is about to be. */
-  wasDeleted = false
-  /** All of its columns were dropped for reloading, and have not been read again since. */
-  expired = false
+  #storedKey: readonly unknown[] | undefined = undefined
+  /** Some yes and no of it, as bits: a session may hold very many of these records. */
+  #facts = 0
   /** By relation index: an instance or null, or a collection; `undefined` where nothing is known yet. */
   related: unknown[] | undefined = undefined
-  /** What to-one relations were before their first change since the last flush; `undefined` where that is not known. */
-  relatedOriginals: Map<number, object | null | undefined> | undefined = undefined
-  /** Whether a relation was changed since the last flush. */
-  relationsChanged = false
   /** The instances that came from the same query: relations are loaded for all of them together. */
   siblings: readonly (InstanceState | null)[] | undefined = undefined
-  /** The parents by relations that own it: null where it was taken away and given to no other since. */
-  parents: Map<RelationLink, InstanceState | null> | undefined = undefined
-  /** A rollback has taken it out, and the other sides of its relations know it no longer. */
-  isUnjoined = false
+  #ties: Ties | undefined = undefined
 
   constructor(model: EntityModel, instance: object, values: unknown[]) {
     this.model = model
     this.instance = instance
     this.values = values
+  }
+
+  /**
+   * The key values of the row as stored, which a changed key attribute does not touch. Where the identity is that value, it is not
+   * kept a second time.
+   */
+  get storedKey(): readonly unknown[] | undefined {
+    if (this.#storedKey !== undefined || this.identity === undefined) return this.#storedKey
+    return [this.identity]
+  }
+  set storedKey(key: readonly unknown[] | undefined) {
+    this.#storedKey = key
+  }
+
+  /** Its DELETE was flushed and committed, or is about to be. */
+  get wasDeleted(): boolean {
+    return (this.#facts & WAS_DELETED) !== 0
+  }
+  set wasDeleted(is: boolean) {
+    this.#note(WAS_DELETED, is)
+  }
+
+  /** All of its columns were dropped for reloading, and have not been read again since. */
+  get expired(): boolean {
+    return (this.#facts & EXPIRED) !== 0
+  }
+  set expired(is: boolean) {
+    this.#note(EXPIRED, is)
+  }
+
+  /** Whether a relation was changed since the last flush. */
+  get relationsChanged(): boolean {
+    return (this.#facts & RELATIONS_CHANGED) !== 0
+  }
+  set relationsChanged(is: boolean) {
+    this.#note(RELATIONS_CHANGED, is)
+  }
+
+  /** A rollback has taken it out, and the other sides of its relations know it no longer. */
+  get isUnjoined(): boolean {
+    return (this.#facts & UNJOINED) !== 0
+  }
+  set isUnjoined(is: boolean) {
+    this.#note(UNJOINED, is)
+  }
+
+  #note(fact: number, is: boolean): void {
+    this.#facts = is ? this.#facts | fact : this.#facts & ~fact
+  }
+
+  /** What to-one relations were before their first change since the last flush; `undefined` where that is not known. */
+  get relatedOriginals(): Map<number, object | null | undefined> | undefined {
+    return this.#ties?.originals
+  }
+  set relatedOriginals(originals: Map<number, object | null | undefined> | undefined) {
+    if (originals !== undefined || this.#ties !== undefined) this.#tied().originals = originals
+  }
+
+  /** The parents by relations that own it: null where it was taken away and given to no other since. */
+  get parents(): Map<RelationLink, InstanceState | null> | undefined {
+    return this.#ties?.parents
+  }
+  set parents(parents: Map<RelationLink, InstanceState | null> | undefined) {
+    if (parents !== undefined || this.#ties !== undefined) this.#tied().parents = parents
+  }
+
+  #tied(): Ties {
+    this.#ties ??= { originals: undefined, parents: undefined }
+    return this.#ties
   }
 
   /** The value that a column reads when `values` holds none. Never does I/O and never gives a wrong value. */

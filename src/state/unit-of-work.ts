@@ -241,21 +241,30 @@ export class UnitOfWork implements StateOwner {
     this.dirty.delete(state)
     this.doomed.delete(state)
     this.map.remove(state)
-    state.owner = undefined
-    if (state.status === 'pending') this.move(state, 'transient', 'pendingToTransient')
-    else if (state.status === 'deleted') this.move(state, 'detached', 'deletedToDetached')
-    else this.move(state, 'detached', 'persistentToDetached')
+    this.leave(state)
   }
 
   /** Everything leaves at once, as at `close`. */
   detachAll(): void {
     const deleted: InstanceState[] = []
     for (let level = this.snapshot; level !== undefined; level = level.parent) deleted.push(...level.deleted)
-    for (const state of [...this.pending, ...this.map.states(), ...this.kept, ...deleted]) {
-      if (state.owner === this) this.detach(state)
-    }
+    const loaded = this.map.takeAll()
+    const others = [...this.pending, ...this.kept, ...deleted]
+    this.pending.clear()
+    this.dirty.clear()
+    this.doomed.clear()
     this.kept.clear()
-    this.map.clear()
+    for (const states of loaded) for (const state of states.values()) this.leave(state)
+    for (const state of others) this.leave(state)
+  }
+
+  /** The instance is in no set any more: only its own record still says where it is. */
+  private leave(state: InstanceState): void {
+    if (state.owner !== this) return
+    state.owner = undefined
+    if (state.status === 'pending') this.move(state, 'transient', 'pendingToTransient')
+    else if (state.status === 'deleted') this.move(state, 'detached', 'deletedToDetached')
+    else this.move(state, 'detached', 'persistentToDetached')
   }
 
   /** An INSERT was flushed: the instance has a row under the key that its values hold. */
@@ -298,9 +307,9 @@ export class UnitOfWork implements StateOwner {
   }
 
   /** A row was loaded for which the session had no instance. */
-  adopt(state: InstanceState): void {
+  adopt(state: InstanceState, known = this.map.of(state.model)): void {
     state.owner = this
-    this.map.put(state)
+    known.set(state.identity as IdentityKey, state)
     this.snapshot?.noteLoad(state)
     this.#listener.transitioned(state, 'loadedAsPersistent')
   }

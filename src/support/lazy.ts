@@ -12,7 +12,7 @@ export class LazySet<Value> {
   }
 
   has(value: Value): boolean {
-    return this.#set !== undefined && this.#set.has(value)
+    return this.#set?.has(value) === true
   }
 
   add(value: Value): void {
@@ -21,7 +21,7 @@ export class LazySet<Value> {
   }
 
   delete(value: Value): boolean {
-    return this.#set !== undefined && this.#set.delete(value)
+    return this.#set?.delete(value) === true
   }
 
   clear(): void {
@@ -42,11 +42,11 @@ export class LazyMap<Key, Value> {
   }
 
   has(key: Key): boolean {
-    return this.#map !== undefined && this.#map.has(key)
+    return this.#map?.has(key) === true
   }
 
   get(key: Key): Value | undefined {
-    return this.#map === undefined ? undefined : this.#map.get(key)
+    return this.#map?.get(key)
   }
 
   set(key: Key, value: Value): void {
@@ -55,7 +55,7 @@ export class LazyMap<Key, Value> {
   }
 
   delete(key: Key): boolean {
-    return this.#map !== undefined && this.#map.delete(key)
+    return this.#map?.delete(key) === true
   }
 
   clear(): void {

@@ -166,6 +166,7 @@ onEvery({ on: ['sqlite', 'postgres', 'mysql', 'pglite'] }, (db) => {
       await connection.execute(insert(1))
       const { driverConnection } = connection
       const { commit } = driverConnection
+      Object.assign(driverConnection, { commitNow: undefined })
       driverConnection.commit = () => {
         driverConnection.commit = commit
         return Promise.reject(broken)
@@ -183,6 +184,7 @@ onEvery({ on: ['sqlite', 'postgres', 'mysql', 'pglite'] }, (db) => {
     await connection.execute(insert(1))
     const { driverConnection } = connection
     const { commit } = driverConnection
+    Object.assign(driverConnection, { commitNow: undefined })
     driverConnection.commit = () => Promise.reject(new Error('commit fails'))
     await expect(connection.commit()).rejects.toThrow(/commit fails/)
     driverConnection.commit = commit

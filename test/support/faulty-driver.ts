@@ -87,7 +87,7 @@ export class Faults {
   /** Puts itself between a connection and its holder. */
   watch(real: DriverConnection): void {
     const faulty = real as Breakable
-    const { runNow } = real
+    const { runNow, beginNow, commitNow } = real
     const call = {
       run: real.run.bind(real),
       runEach: real.runEach.bind(real),
@@ -104,13 +104,21 @@ export class Faults {
     faulty.rollback = () => this.#meet(real, 'rollback', () => call.rollback())
     faulty.ping = () => this.#meet(real, 'ping', () => call.ping())
     faulty.reset = () => this.#meet(real, 'reset', () => call.reset())
+    if (beginNow !== undefined)
+      faulty.beginNow = (options) => this.#meetNow('begin', () => beginNow.call(real, options)) ?? false
+    if (commitNow !== undefined) faulty.commitNow = () => this.#meetNow('commit', () => commitNow.call(real))
     if (runNow === undefined) return
     faulty.runNow = (statement) => {
-      if (this.#planFor(textOf(statement)) !== undefined) return undefined
-      const outcome = runNow.call(real, statement)
-      if (outcome !== undefined) this.#note(textOf(statement))
-      return outcome
+      return this.#meetNow(textOf(statement), () => runNow.call(real, statement))
     }
+  }
+
+  /** A call that is done at once, unless a fault is planned for it: its holder then makes the one that may take its time. */
+  #meetNow<T>(text: string, work: () => T | undefined): T | undefined {
+    if (this.#planFor(text) !== undefined) return undefined
+    const outcome = work()
+    if (outcome !== undefined && outcome !== false) this.#note(text)
+    return outcome
   }
 
   async #meet<T>(real: DriverConnection, text: string, work: () => Promise<T>): Promise<T> {
@@ -152,6 +160,7 @@ function cut(real: DriverConnection, error: Error): void {
   const lost = () => Promise.reject(error)
   Object.assign(real, {
     runNow: undefined,
+    commitNow: undefined,
     run: lost,
     runEach: lost,
     commit: lost,
