@@ -22,7 +22,7 @@ export interface RelationKeyValues {
 export function relationKeys(unit: UnitOfWork): RelationKeyValues {
   const keys = new RelationKeys(unit)
   const changed = [...unit.pending, ...unit.dirty].filter(
-    (state) => state.relationsChanged || state.status === 'pending',
+    (state) => state.relationsChanged || (state.status === 'pending' && state.related !== undefined),
   )
   for (const state of unit.dirty) if (state.hasColumnChanges) keys.giveChanged(state)
   for (const state of unit.doomed) for (const link of linksOf(state.model)) keys.takeFromChildren(state, link)

@@ -37,9 +37,18 @@ export function collectPairs(unit: UnitOfWork): readonly PairWork[] {
 }
 
 /** The relations of an instance whose pairs a flush writes. */
-export function pairLinks(state: InstanceState): RelationLink[] {
-  return linksOf(state.model).filter((link) => link.holder === 'pairs' && link.options.viewOnly !== true)
+export function pairLinks({ model }: InstanceState): readonly RelationLink[] {
+  const links = linksOf(model)
+  let paired = pairedOf.get(links)
+  if (paired === undefined) {
+    paired = links.filter((link) => link.holder === 'pairs' && link.options.viewOnly !== true)
+    pairedOf.set(links, paired)
+  }
+  return paired
 }
+
+/** Found once for the relations of each entity: every flush asks for every instance. */
+const pairedOf = new WeakMap<readonly RelationLink[], readonly RelationLink[]>()
 
 /** Whether there can be pairs of the instance: one that an earlier flush has deleted took them with it. */
 function hasPairs(state: InstanceState): boolean {

@@ -131,7 +131,9 @@ function settleSwitched(unit: UnitOfWork, { state, replaces }: PendingUpdate): v
 }
 
 function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void {
-  for (let index = 0; index < values.length; index++) settleValue(state, index, values[index])
+  // The work's own copy is what the record holds from now on, where nothing was changed meanwhile.
+  if (state.originals === undefined && !values.some(isSqlExpression)) state.values = values
+  else for (let index = 0; index < values.length; index++) settleValue(state, index, values[index])
   warnOfConflict(unit, state, values)
   unit.becomePersistent(state)
   noteLateChanges(unit, state)

@@ -18,7 +18,7 @@ export interface CompiledSql {
 
 /** Whether a value of a row is an expression for the database to evaluate instead of a value to send. */
 export function isExpression(value: unknown): value is OperationNodeSource {
-  return isOperationNodeSource(value)
+  return typeof value === 'object' && value !== null && isOperationNodeSource(value)
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   rowEncoder,
   type StatementContext,
   slots,
+  statementMaker,
   statementOf,
   tableOf,
   transpose,
@@ -94,10 +95,11 @@ async function insertRun(insertion: Insertion, rows: readonly Row[]): Promise<re
 async function insertEach(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
   const { runner, encode } = insertion
   const { shape, answers } = singleRow(insertion)
-  const sets = rows.map((row) => statementOf(shape, encode(row)).parameters)
-  const [first] = sets
-  if (first === undefined) return []
-  const statement = statementOf(shape, encode(rows[0] as Row), answers)
+  const make = statementMaker(shape, answers)
+  const statements = rows.map((row) => make(encode(row)))
+  const [statement] = statements
+  if (statement === undefined) return []
+  const sets = statements.map(({ parameters }) => parameters)
   const outcomes = sets.length === 1 ? [await runner.run(statement)] : await runner.runEach(statement, sets)
   return answersOf(insertion, rows, outcomes, answers)
 }

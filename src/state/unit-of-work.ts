@@ -107,6 +107,12 @@ export class UnitOfWork implements StateOwner {
 
   /** Follows the save-update cascade: what is reached and in no session joins this one. All is checked before any of it joins. */
   private addGraph(start: InstanceState): void {
+    if (start.related === undefined) {
+      this.refuseUnfit(start)
+      this.#listener.beforeChange('add', start)
+      this.attach(start)
+      return
+    }
     const reached = reachable(start, 'save-update', (state) => state.owner === this || state.wasDeleted)
     const graph = [start, ...reached]
     for (const state of graph) this.refuseUnfit(state)
@@ -269,13 +275,16 @@ export class UnitOfWork implements StateOwner {
 
   /** An INSERT was flushed: the instance has a row under the key that its values hold. */
   becomePersistent(state: InstanceState): void {
-    const key = keyValuesOf(state.model, state.values)
-    state.storedKey = key
-    state.identity = identityOf(state.model, key) as IdentityKey
+    this.takeKey(state, keyValuesOf(state.model, state.values))
     this.pending.delete(state)
     this.map.put(state)
     this.move(state, 'persistent', 'pendingToPersistent')
     this.snapshot?.noteInsert(state)
+  }
+
+  private takeKey(state: InstanceState, key: readonly unknown[]): void {
+    state.identity = identityOf(state.model, key) as IdentityKey
+    state.storedKey = key.length === 1 && key[0] === state.identity ? undefined : key
   }
 
   /** A DELETE was flushed: the instance is in no set any more, and attached until the transaction ends. */
@@ -298,11 +307,9 @@ export class UnitOfWork implements StateOwner {
       this.map.remove(state)
     }
     for (const state of states) {
-      const key = keyValuesOf(state.model, state.committedValues())
-      state.storedKey = key
-      state.identity = identityOf(state.model, key) as IdentityKey
+      this.takeKey(state, keyValuesOf(state.model, state.committedValues()))
       this.map.put(state)
-      this.snapshot?.noteNewKey(state.model, state.identity)
+      this.snapshot?.noteNewKey(state.model, state.identity as IdentityKey)
     }
   }
 
