@@ -1,147 +1,147 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+/**
+ * Measures heddle, the bare drivers and other libraries on the same work: a process for each library, rounds interleaved, their order
+ * reversed every second round, results checked against each other each time.
+ *
+ *   npm run bench                                       all databases, all libraries that are installed
+ *   npm run bench -- --on sqlite --libraries heddle,kysely --rounds 15
+ *   npm run bench -- --quick                            a glance: small sizes, three rounds
+ *   npm run bench -- --write                            writes docs/benchmarks.md and its plots too
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import {
-  boolean,
-  createAll,
-  createEngine,
-  dropAll,
-  entity,
-  integer,
-  type Sessionmaker,
-  sessionmaker,
-  varchar,
-} from '../src/index.ts'
-import { type Bare, openBare } from './bare.ts'
-import { compare, type Workload } from './rounds.ts'
+import { LibraryProcess } from './conductor.ts'
+import type { Product, Target } from './contract.ts'
+import { type Keeper, makeDatabase } from './data.ts'
+import { type Cell, type ProductResult, printTable, writeReport } from './report.ts'
+import { SIZES, WORKLOADS } from './workloads.ts'
 
-class User extends entity('bench_users', {
-  id: integer().primaryKey(),
-  name: varchar(100),
-  email: varchar(100),
-  age: integer(),
-  active: boolean().default(true),
-  balance: integer().default(0),
-  version: integer().version(),
-}) {}
-
-const ROWS = 10_000
-const people = Array.from({ length: ROWS }, (_, n) => [`name ${n}`, `user${n}@example.org`, n % 90] as const)
-
-function workloads(
-  Sessions: Sessionmaker,
-  bare: Bare,
-  keys: () => readonly number[],
-  refill: () => Promise<void>,
-): Workload[] {
-  const some = (count: number) => keys().slice(0, count)
-  return [
-    {
-      name: 'W1a key lookup, a session each (1,000)',
-      async heddle() {
-        let sum = 0
-        for (const id of some(1_000)) {
-          const session = Sessions({ readOnly: true })
-          sum += (await session.getOne(User, id)).age
-          await session.commit()
-          await session.close()
-        }
-        return sum
-      },
-      async bare() {
-        let sum = 0
-        for (const id of some(1_000)) sum += (await bare.byKey(id, true))?.[3] as number
-        return sum
-      },
-    },
-    {
-      name: 'W1b key lookup, one session (5,000)',
-      heddle: () =>
-        Sessions.begin(async (session) => {
-          let sum = 0
-          for (const id of some(5_000)) sum += (await session.getOne(User, id)).age
-          return sum
-        }),
-      async bare() {
-        await bare.run('begin')
-        let sum = 0
-        for (const id of some(5_000)) sum += (await bare.byKey(id, false))?.[3] as number
-        await bare.run('commit')
-        return sum
-      },
-    },
-    {
-      name: 'W2 10,000 rows into instances',
-      heddle: () =>
-        Sessions.begin(async (session) => {
-          const users = await session.query(User).orderBy('id').all()
-          return users.reduce((sum, user) => sum + user.age, 0)
-        }),
-      bare: async () => (await bare.all()).reduce((sum, row) => sum + (row[3] as number), 0),
-    },
-    {
-      name: 'W3 10,000 inserts, keys back',
-      prepare: () => bare.run('delete from bench_users'),
-      heddle: () =>
-        Sessions.begin(async (session) => {
-          const users = people.map(([name, email, age]) => new User({ name, email, age }))
-          session.addAll(users)
-          await session.flush()
-          return new Set(users.map((user) => user.id)).size
-        }),
-      bare: async () => new Set(await bare.insert(people)).size,
-    },
-    {
-      name: 'W4 1,000 different updates',
-      prepare: refill,
-      heddle: () =>
-        Sessions.begin(async (session) => {
-          const users = await session.query(User).orderBy('id').limit(1_000).all()
-          for (const user of users) user.age += 1_000 + (user.age % 7)
-          await session.flush()
-          return users.length
-        }),
-      async bare() {
-        const rows = (await bare.all()).slice(0, 1_000)
-        await bare.updateAges(
-          rows.map((row) => [row[0] as number, (row[3] as number) + 1_000 + ((row[3] as number) % 7)]),
-        )
-        return rows.length
-      },
-    },
-  ]
+/** Each library and the file that drives it; those in `peers` need `npm ci` there. */
+const MODULES: Readonly<Record<string, string>> = {
+  bare: 'libraries/bare',
+  heddle: 'libraries/heddle',
+  kysely: 'libraries/kysely',
+  drizzle: 'peers/drizzle',
+  'mikro-orm': 'peers/mikro-orm',
+  typeorm: 'peers/typeorm',
+  sequelize: 'peers/sequelize',
+  objection: 'peers/objection',
+  prisma: 'peers/prisma',
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { url: { type: 'string' }, rounds: { type: 'string', default: '9' } } })
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
-  await using engine = createEngine(values.url ?? `sqlite:///${join(folder, 'bench.db')}`)
-  await dropAll(engine, [User])
-  await createAll(engine, [User])
-  const Sessions = sessionmaker({ bind: engine })
-  const bare = await openBare(engine.url)
-  let keys: readonly number[] = []
-  const refill = async () => {
-    await bare.run('delete from bench_users')
-    keys = await bare.insert(people)
+const { values: options } = parseArgs({
+  options: {
+    on: { type: 'string', default: 'sqlite,postgres,mariadb' },
+    libraries: { type: 'string' },
+    workloads: { type: 'string' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    postgres: { type: 'string', default: 'postgresql://postgres@127.0.0.1:5432' },
+    mariadb: { type: 'string', default: 'mysql://root@127.0.0.1:3306' },
+  },
+})
+
+const rounds = Number(options.rounds ?? (options.quick ? 3 : 9))
+const chosen = options.workloads?.split(',')
+const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
+
+function librariesToRun(): string[] {
+  const asked = options.libraries?.split(',') ?? Object.keys(MODULES).filter(isInstalled)
+  return ['bare', ...asked.filter((name) => name !== 'bare')]
+}
+
+function isInstalled(name: string): boolean {
+  const module = MODULES[name] as string
+  return !module.startsWith('peers/') || existsSync(join(import.meta.dirname, 'peers', 'node_modules'))
+}
+
+function targetOf(product: Product, library: string): Target {
+  const url = new URL(product === 'mariadb' ? options.mariadb : options.postgres)
+  return {
+    product,
+    file: join(folder, `${library}.db`),
+    host: url.hostname,
+    port: Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: `heddle_bench_${library.replaceAll('-', '_')}`,
   }
+}
+
+async function measure(product: Product): Promise<ProductResult> {
+  const parties: { library: LibraryProcess; keeper: Keeper }[] = []
   try {
-    await refill()
-    console.log(`heddle ÷ bare driver on ${engine.dialect.name}, medians of ${values.rounds} rounds\n`)
-    for (const workload of workloads(Sessions, bare, () => keys, refill)) {
-      const { name, heddle, bare: hand, ratio } = await compare(workload, Number(values.rounds))
-      if (workload.name.startsWith('W3')) await refill()
-      const spread = `heddle ${heddle.median.toFixed(1)} ms (${heddle.least.toFixed(1)}–${heddle.most.toFixed(1)})`
-      const other = `bare ${hand.median.toFixed(1)} ms (${hand.least.toFixed(1)}–${hand.most.toFixed(1)})`
-      console.log(`${name.padEnd(42)} ${ratio.toFixed(2).padStart(6)}   ${spread}, ${other}`)
+    for (const name of librariesToRun()) {
+      const target = targetOf(product, name)
+      const keeper = await makeDatabase(target)
+      const library = await LibraryProcess.open(name, MODULES[name] ?? name, target)
+      if (library === undefined) await keeper.close()
+      else parties.push({ library, keeper })
     }
+    const cells: Cell[] = []
+    for (const workload of WORKLOADS) {
+      if (chosen !== undefined && !chosen.includes(workload.id)) continue
+      const size = options.quick ? workload.quick : workload.size
+      cells.push(...(await measureWorkload(parties, workload, size)))
+    }
+    if (chosen === undefined || chosen.includes('W7')) cells.push(...(await measureHeap(parties)))
+    return { product, libraries: parties.map(({ library: { name, version } }) => ({ name, version })), cells, rounds }
   } finally {
-    await bare.close()
-    await dropAll(engine, [User])
-    await engine.dispose()
-    rmSync(folder, { recursive: true, force: true })
+    for (const { library, keeper } of parties) {
+      await library.close()
+      await keeper.close()
+    }
   }
 }
 
-await main()
+async function measureWorkload(
+  parties: readonly { library: LibraryProcess; keeper: Keeper }[],
+  workload: (typeof WORKLOADS)[number],
+  size: number,
+): Promise<Cell[]> {
+  const able = parties.filter(({ library }) => workload.id !== 'W6' || library.hasW6)
+  const times = new Map(able.map(({ library }) => [library.name, { wall: [] as number[], cpu: [] as number[] }]))
+  for (let round = -2; round < rounds; round++) {
+    const results = new Map<string, number>()
+    for (const { library, keeper } of round % 2 === 0 ? able : able.toReversed()) {
+      const { wall, cpu, result } = await library.run(workload.id, size)
+      for (const sql of workload.undo) await keeper.run(sql)
+      results.set(library.name, result)
+      if (round < 0) continue
+      times.get(library.name)?.wall.push(wall)
+      times.get(library.name)?.cpu.push(cpu)
+    }
+    refuseDifferences(workload.id, results)
+  }
+  return [...times].map(([library, { wall, cpu }]) => ({ workload: workload.id, library, wall, cpu, steps: size }))
+}
+
+function refuseDifferences(workload: string, results: ReadonlyMap<string, number>): void {
+  const expected = results.get('bare')
+  for (const [name, result] of results) {
+    if (result !== expected) throw new Error(`${workload}: ${name} gave ${result}, the bare driver ${expected}`)
+  }
+}
+
+async function measureHeap(parties: readonly { library: LibraryProcess }[]): Promise<Cell[]> {
+  const cells: Cell[] = []
+  for (const { library } of parties) {
+    const bytes = await library.heap(options.quick ? 10_000 : SIZES.users)
+    cells.push({ workload: 'W7', library: library.name, wall: [bytes], cpu: [bytes], steps: 1 })
+  }
+  return cells
+}
+
+try {
+  const results: ProductResult[] = []
+  for (const product of options.on.split(',') as Product[]) {
+    const result = await measure(product)
+    results.push(result)
+    printTable(result)
+  }
+  if (options.write) writeReport(results)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
