@@ -68,7 +68,8 @@ export class SessionLoader implements QueryTarget {
     if (core.unit.hasWork) await core.autoflushNow(what)
     const reread = options.populateExisting || options.lock !== undefined
     const held = this.#held(model, key)
-    if (held !== undefined && !held.expired && !reread) return this.#withRelations(held, options.plan ?? noPlan, what, options)
+    if (held !== undefined && !held.expired && !reread)
+      return this.#withRelations(held, options.plan ?? noPlan, what, options)
     const plan = options.plan ?? (held === undefined ? noPlan : planOf(held))
     const state = await this.#readByKey(model, plan.columnsOf(model), key, what, { ...options, plan })
     if (state !== null) return this.#withRelations(state, plan, what, options)
