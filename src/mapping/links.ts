@@ -22,8 +22,8 @@ export interface RelationLink extends RelationModel {
   readonly toMany: boolean
   /** What the collection is to the program. */
   readonly shape: ShapeModel
-  /** Who holds the foreign key: this entity, the target, or a table of pairs. */
-  readonly holder: 'source' | 'target' | 'pairs'
+  /** Who holds the foreign key: this entity, the target, a table of pairs, or nobody where a condition ties the two. */
+  readonly holder: 'source' | 'target' | 'pairs' | 'condition'
   /** The columns on both sides that hold the same values; empty where a table of pairs stands between. */
   readonly pairs: readonly ColumnPair[]
   readonly through: PairTable | undefined
@@ -80,9 +80,11 @@ interface Connected {
 }
 
 function connectionOf(relation: RelationModel): Connected {
-  const { kind, source, target } = relation
+  const { kind, source, target, options } = relation
+  if (options.on !== undefined) return { holder: 'condition', pairs: [], through: undefined }
   if (kind === 'manyToMany') return { holder: 'pairs', pairs: [], through: pairTableOf(relation) }
   if (kind === 'manyToOne' || (kind === 'oneToOne' && holdsKey(relation))) {
+    if (options.where !== undefined) throw filteredOne(relation)
     return { holder: 'source', pairs: keyPairs(relation, source, target), through: undefined }
   }
   const pairs = keyPairs(relation, target, source).map(({ source: held, target: key }) => ({
@@ -90,6 +92,13 @@ function connectionOf(relation: RelationModel): Connected {
     target: held,
   }))
   return { holder: 'target', pairs, through: undefined }
+}
+
+function filteredOne(relation: RelationModel): MappingError {
+  return new MappingError(
+    `${placeOf(relation)}: its own key says which row it points at, so it cannot be narrowed by where; give { viewOnly: true, on: … }, ` +
+      'whose condition says all.',
+  )
 }
 
 /** A one-to-one side holds the key when it names it, or when only it refers to the other. */
