@@ -33,6 +33,8 @@ export {
 } from './engine/index.ts'
 export * from './errors.ts'
 export {
+  type ContainsEagerOptions,
+  containsEager,
   defaultload,
   defer,
   immediate,

@@ -107,5 +107,5 @@ function isTakenByOther(member: InstanceState, parent: InstanceState, link: Rela
 
 /** Whether all members are in memory. */
 function isKnown(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? knownCollection(state, link)?.isLoaded === true : state.related?.[link.index] !== undefined
+  return link.toMany ? knownCollection(state, link)?.isWhole === true : state.related?.[link.index] !== undefined
 }

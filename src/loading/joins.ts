@@ -85,7 +85,7 @@ function refuseTaken(own: EntityTable, { joins }: QueryState, call: string, link
 }
 
 /** A relation through a table of pairs is one join: an outer one then gives no row for a pair without its target. */
-function joinNodes(
+export function joinNodes(
   type: JoinType,
   parent: EntityTable,
   link: RelationLink,

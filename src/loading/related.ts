@@ -1,7 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { MultipleResultsError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
-import type { MemberOrder } from '../sql/index.ts'
 import {
   collectionOf,
   foreignKeyOf,
@@ -13,6 +12,7 @@ import {
   type UnitOfWork,
 } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
+import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
@@ -128,9 +128,9 @@ function hydrateTargets(
   return states
 }
 
-/** Whether a relation can be read without loading it. */
+/** Whether a relation can be read without loading it; a collection of which a part was loaded is not. */
 export function isLoaded(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? collectionOf(state, link).isLoaded : knownOne(state, link) !== undefined
+  return link.toMany ? collectionOf(state, link).isWhole : knownOne(state, link) !== undefined
 }
 
 /** What the loaded relation of one instance is: the instance, null, or the members. */
@@ -268,7 +268,7 @@ async function readMembers(
 
 function membersSelect({ statements, dialect }: Connection, link: RelationLink, columns: readonly ColumnModel[]) {
   const { source, target, through } = link
-  const order = orderOf(link)
+  const order = memberOrder(link)
   const filter = loadFilter(dialect, link)
   if (link.holder === 'condition' && filter !== undefined) {
     return statements.selectJoined(target, columns, source, filter, order)
@@ -306,10 +306,20 @@ function ownerReader(
   }
 }
 
-function giveMembers(state: InstanceState, link: RelationLink, members: readonly object[]): void {
+/**
+ * Gives an instance what was found for a relation, unless it was told meanwhile.
+ *
+ * @param isPart whether there may be more members than were found
+ */
+export function giveMembers(
+  state: InstanceState,
+  link: RelationLink,
+  members: readonly object[],
+  isPart = false,
+): void {
   if (link.toMany) {
     const collection = collectionOf(state, link)
-    if (!collection.isLoaded) collection.load(members)
+    if (!collection.isWhole) collection.load(members, isPart)
     return
   }
   if (members.length > 1) throw severalForOne(state, link, members.length)
@@ -320,19 +330,4 @@ function severalForOne(state: InstanceState, link: RelationLink, count: number):
   return new MultipleResultsError(
     `Loading ${state.describe()}.${link.property}: a ${link.kind} relation has one row at most, ${count} were found.`,
   )
-}
-
-/** The order that the relation was declared with. */
-function orderOf(link: RelationLink): MemberOrder[] {
-  const { orderBy } = link.options
-  if (orderBy === undefined) return []
-  const terms = typeof orderBy === 'string' || isPairTerm(orderBy) ? [orderBy] : orderBy
-  return terms.map((term) => {
-    const [property, direction] = typeof term === 'string' ? [term, 'asc' as const] : (term as [string, 'asc' | 'desc'])
-    return { column: link.target.columnOf.get(property) as ColumnModel, direction }
-  })
-}
-
-function isPairTerm(term: unknown): term is readonly [string, 'asc' | 'desc'] {
-  return Array.isArray(term) && term.length === 2 && (term[1] === 'asc' || term[1] === 'desc')
 }

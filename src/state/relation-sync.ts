@@ -87,7 +87,7 @@ function leave(item: object, inverse: RelationLink, instance: object): void {
   noteParent(inverse, instance, null, state)
   if (inverse.toMany) {
     const collection = collectionOf(state, inverse)
-    if (collection.isLoaded && !collection.has(instance)) return
+    if (collection.isWhole && !collection.has(instance)) return
     state.noteRelationChange()
     collection.take(instance)
   } else if (knownOne(state, inverse) === instance) {
@@ -137,7 +137,7 @@ export const collectionChanges: CollectionChanges = {
   remove(collection, value) {
     const { state, link } = collection
     const item = checkedItem(state, link, value) as object
-    if (collection.isLoaded && !collection.has(item)) return
+    if (collection.isWhole && !collection.has(item)) return
     if (link.options.viewOnly === true) {
       collection.take(item)
       return
@@ -173,7 +173,7 @@ export function assignMany(state: InstanceState, link: RelationLink, value: unkn
   const given = value instanceof Map ? value.values() : (value as Iterable<unknown>)
   const items = Array.from(given, (item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
-  if (!collection.isLoaded) throw notLoadedForReplacing(state, link)
+  if (!collection.isWhole) throw notLoadedForReplacing(state, link, collection.isLoaded)
   collection.refuseMembers(items)
   if (value instanceof Map) refuseOtherKeys(state, link, value)
   collection.wasTouched = true
@@ -196,10 +196,14 @@ function refuseOtherKeys(state: InstanceState, link: RelationLink, given: Readon
   }
 }
 
-function notLoadedForReplacing(state: InstanceState, link: RelationLink): InvalidRequestError {
+function notLoadedForReplacing(state: InstanceState, link: RelationLink, isPart: boolean): InvalidRequestError {
+  const found = isPart ? 'only a part of the collection is loaded' : 'the collection is not loaded'
+  const remedy = isPart
+    ? `load all of it with refresh(instance, ['${link.property}'])`
+    : `await instance.${link.property}`
   return new InvalidRequestError(
-    `Setting ${state.describe()}.${link.property}: the collection is not loaded, so what it loses is not known; ` +
-      `await instance.${link.property} first, or use add() and remove().`,
+    `Setting ${state.describe()}.${link.property}: ${found}, so what it loses is not known; ${remedy} first, or use add() and ` +
+      'remove().',
   )
 }
 
@@ -278,7 +282,7 @@ function hasLetGo(parent: InstanceState, link: RelationLink, item: object): bool
   if (slot === undefined) return false
   if (!link.toMany) return slot !== item
   const collection = slot as Collection
-  return collection.isLoaded ? !collection.has(item) : collection.removed.has(item)
+  return collection.isWhole ? !collection.has(item) : collection.removed.has(item)
 }
 
 /** With `singleParent` an instance belongs to one parent only. */
