@@ -145,6 +145,10 @@ export {
   shouldRetry,
   type TransactionCoordinator,
   type TransactionParticipant,
+  type ValidatedValue,
+  type ValidatesOptions,
+  type Validation,
+  validates,
   wasDeleted,
 } from './session/index.ts'
 export {

@@ -1,6 +1,7 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
+  isOrphanOf,
   knownCollection,
   knownRelated,
   lostRelated,
@@ -65,8 +66,7 @@ function doomOrphans(unit: UnitOfWork): void {
 }
 
 function doomOrphan(unit: UnitOfWork, orphan: InstanceState, link: RelationLink): void {
-  if (orphan.owner === unit && orphan.status === 'persistent' && orphan.parents?.get(link) === null)
-    unit.doomed.add(orphan)
+  if (orphan.owner === unit && orphan.status === 'persistent' && isOrphanOf(orphan, link)) unit.doomed.add(orphan)
 }
 
 async function followDeletes(

@@ -41,11 +41,26 @@ export function linksOf(model: EntityModel): readonly RelationLink[] {
   if (links === undefined) {
     links = model.relations.length === 0 ? none : [...relationsOf(model).values()].map(makeLink)
     known.set(model, links)
+    for (const link of links) noteOwner(link)
   }
   return links
 }
 
 const none: readonly RelationLink[] = Object.freeze([])
+
+const owners = new WeakMap<EntityModel, Set<RelationLink>>()
+
+/** The relations that own instances of an entity (`delete-orphan`): those of the entities that it refers to, and of all in use. */
+export function ownersOf(model: EntityModel): readonly RelationLink[] {
+  for (const { target } of linksOf(model)) linksOf(target)
+  return [...(owners.get(model) ?? [])]
+}
+
+function noteOwner(link: RelationLink): void {
+  if (!link.ownsTarget) return
+  const known = owners.get(link.target) ?? new Set<RelationLink>()
+  owners.set(link.target, known.add(link))
+}
 
 /** The relation of that property, or undefined. */
 export function linkOf(model: EntityModel, property: string): RelationLink | undefined {

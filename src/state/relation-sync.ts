@@ -5,6 +5,7 @@ import { hearAppended, hearAssigned, hearRemoved } from './entity-events-relatio
 import { stateOf } from './inspect.ts'
 import type { InstanceState, RelationChange } from './instance-state.ts'
 import { keyNow, memberKeyOf } from './member-key.ts'
+import { isOrphanOf } from './orphans.ts'
 import { knownRelated } from './reach.ts'
 import { createCollection } from './shaped-collection.ts'
 import { tryStateOf } from './slot.ts'
@@ -273,7 +274,7 @@ export function leaveCollections(state: InstanceState): void {
 /** A pending instance that its only parent let go leaves the session at once. */
 function expungeOrphan(state: InstanceState, link: RelationLink, item: object): void {
   const lost = stateOf(item)
-  if (link.ownsTarget && lost.parents?.get(link) === null) state.owner?.expungeOrphan(lost)
+  if (link.ownsTarget && isOrphanOf(lost, link)) state.owner?.expungeOrphan(lost)
 }
 
 /** Whether a parent that is remembered does not hold the instance any more: after a rollback, for example. */
