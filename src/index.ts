@@ -25,9 +25,12 @@ export {
   Result,
   type SavepointEvent,
   type SchemaOptions,
+  type SlowLogOptions,
   schemaSql,
+  slowLog,
   Transaction,
   type TransactionEvent,
+  type TransactionMessage,
   type TransactionOptions,
   type UrlParts,
 } from './engine/index.ts'
@@ -162,3 +165,4 @@ export {
   state,
   type TypedExpression,
 } from './state/index.ts'
+export type { FlushMessage, PoolMessage, ScopeMessage, Warning } from './support/index.ts'
