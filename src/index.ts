@@ -25,19 +25,14 @@ export {
   Result,
   type SavepointEvent,
   type SchemaOptions,
-  type SlowLogOptions,
   schemaSql,
-  slowLog,
   Transaction,
   type TransactionEvent,
-  type TransactionMessage,
   type TransactionOptions,
   type UrlParts,
 } from './engine/index.ts'
 export * from './errors.ts'
 export {
-  type ContainsEagerOptions,
-  containsEager,
   defaultload,
   defer,
   immediate,
@@ -80,7 +75,6 @@ export {
   enumeration,
   type Instance,
   integer,
-  type JoinCondition,
   json,
   type KeyOf,
   type Loaded,
@@ -93,7 +87,6 @@ export {
   oneToOne,
   type Paths,
   real,
-  type TargetFilter,
   type ToMany,
   type ToManyKeyed,
   type ToManyUnordered,
@@ -148,10 +141,6 @@ export {
   shouldRetry,
   type TransactionCoordinator,
   type TransactionParticipant,
-  type ValidatedValue,
-  type ValidatesOptions,
-  type Validation,
-  validates,
   wasDeleted,
 } from './session/index.ts'
 export {
@@ -165,4 +154,3 @@ export {
   state,
   type TypedExpression,
 } from './state/index.ts'
-export type { FlushMessage, PoolMessage, ScopeMessage, Warning } from './support/index.ts'

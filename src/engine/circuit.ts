@@ -13,7 +13,8 @@ import { commitPrepared, recoverTwoPhase, requireTwoPhase, rollbackPrepared, xid
 import { Wire, type WireOwner } from './wire.ts'
 import { WireStream } from './wire-stream.ts'
 
-const life = defineLifecycle({
+/** The legal moves of a connection; what its driver connection and its transaction go through has lifecycles of its own. */
+export const connectionLifecycle = defineLifecycle({
   name: 'connection',
   initial: 'open',
   moves: { close: { from: ['open'], to: 'closed' } },
@@ -30,7 +31,7 @@ export class Circuit implements TransactionControl, WireOwner {
   readonly connection: ListenedConnection
   readonly #core: EngineCore
   readonly #lane = new Lane()
-  readonly #life = life.create()
+  readonly #life = connectionLifecycle.create()
   readonly #stack: TransactionStack
   readonly #streams = new LazySet<WireStream>()
   /** Replaced after a disconnect; one that is gone stays here until then. */

@@ -25,7 +25,7 @@ export interface TransactionLine {
  * `failed`: can only be rolled back, because its connection is gone, the server has ended it, or a step of it (COMMIT, RELEASE) failed.
  * `prepared`: the first half of a two-phase commit is done; it survives the connection. `left prepared`: somebody else has to finish it.
  */
-const life = defineLifecycle({
+export const transactionLifecycle = defineLifecycle({
   name: 'transaction',
   initial: 'active',
   moves: {
@@ -36,7 +36,7 @@ const life = defineLifecycle({
     rollback: { from: ['active', 'failed', 'prepared'], to: 'rolled back' },
   },
 })
-type Life = ReturnType<typeof life.create>
+type Life = ReturnType<typeof transactionLifecycle.create>
 
 /** The record of one transaction or savepoint. */
 export interface Level {
@@ -272,7 +272,7 @@ export class TransactionStack {
   }
 
   #push(name: string | undefined, scoped: boolean, xid?: string): Level {
-    const level: Level = { name, xid, scoped, life: life.create(), firstError: undefined }
+    const level: Level = { name, xid, scoped, life: transactionLifecycle.create(), firstError: undefined }
     this.#levels = this.#levels.length === 0 ? [level] : [...this.#levels, level]
     return level
   }

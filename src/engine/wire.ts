@@ -2,16 +2,8 @@ import type { BeginOptions, DriverConnection, Outcome, Statement, TransactionSta
 import { CommitUnknownError, DeadlockError, HeddleError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { type Dialect, isDisconnect } from '../sql/index.ts'
-import { channels, type EventHub } from '../support/index.ts'
-import {
-  type EngineEvents,
-  ErrorContext,
-  emitError,
-  type QueryEvent,
-  type TransactionEvent,
-  type TransactionMessage,
-  tell,
-} from './events.ts'
+import type { EventHub } from '../support/index.ts'
+import { type EngineEvents, ErrorContext, emitError, type QueryEvent, tell } from './events.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import type { ExecutionOptions } from './options.ts'
 import { translateError } from './translate.ts'
@@ -37,8 +29,6 @@ export class Wire {
   readonly #owner: WireOwner
   readonly #events: EventHub<EngineEvents>
   #gone = false
-  /** When the transaction began, where somebody wants to know. */
-  #beganAt: number | undefined
 
   constructor(lease: Lease<DriverConnection>, dialect: Dialect, owner: WireOwner) {
     this.lease = lease
@@ -54,11 +44,6 @@ export class Wire {
     return this.#gone
   }
 
-  /** Whether anybody wants to know of statements. */
-  get #isHeard(): boolean {
-    return this.#events.has('query') || channels.query.hasSubscribers
-  }
-
   get status(): TransactionStatus {
     return this.#gone ? 'idle' : this.driver.transactionStatus
   }
@@ -66,13 +51,13 @@ export class Wire {
   /** At once on a synchronous driver, else by a promise: the hottest path there is. */
   run(statement: Statement): Outcome | Promise<Outcome> {
     this.lease.note(statement.sql)
-    if (this.#isHeard) return this.#observe(statement, () => this.driver.run(statement))
+    if (this.#events.has('query')) return this.#observe(statement, () => this.driver.run(statement))
     return this.#runNow(statement) ?? this.#runSoon(statement)
   }
 
   async runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
     this.lease.note(statement.sql)
-    if (this.#isHeard) {
+    if (this.#events.has('query')) {
       return this.#observe(
         { ...statement, parameters: sets[0] ?? [] },
         () => this.driver.runEach(statement, sets),
@@ -108,9 +93,9 @@ export class Wire {
   }
 
   #tellBegin({ isolation, readOnly }: BeginOptions): void {
-    if (!this.#isFollowed('begin')) return
+    if (!this.#events.has('begin')) return
     const how = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
-    this.#tellTransaction('begin', { connection: this.#owner.connection, ...how })
+    tell(this.#events, 'begin', { connection: this.#owner.connection, ...how })
   }
 
   /** Commits within the call. Undefined, with nothing done, where the driver would have to wait. */
@@ -149,21 +134,7 @@ export class Wire {
 
   /** Tells that the transaction has ended. */
   tellEnd(event: 'commit' | 'rollback'): void {
-    if (this.#isFollowed(event)) this.#tellTransaction(event, { connection: this.#owner.connection })
-  }
-
-  /** Whether anybody wants to know of transactions. */
-  #isFollowed(event: TransactionMessage['event']): boolean {
-    return this.#events.has(event) || channels.transaction.hasSubscribers
-  }
-
-  #tellTransaction(event: TransactionMessage['event'], payload: TransactionEvent): void {
-    tell(this.#events, event, payload)
-    if (!channels.transaction.hasSubscribers) return
-    const now = performance.now()
-    const ended = event === 'begin' ? {} : { durationMs: now - (this.#beganAt ?? now) }
-    this.#beganAt = event === 'begin' ? now : undefined
-    channels.transaction.publish({ event, ...payload, ...ended } satisfies TransactionMessage)
+    if (this.#events.has(event)) tell(this.#events, event, { connection: this.#owner.connection })
   }
 
   /** One of heddle's own commands, which listeners of `query` do not hear of. */
@@ -197,10 +168,10 @@ export class Wire {
     batch: number | undefined,
     end: Pick<QueryEvent, 'rowCount' | 'error'>,
   ): void {
-    if (!this.#isHeard) return
+    if (!this.#events.has('query')) return
     const { connection, hideParameters } = this.#owner
     const options = this.#owner.executionOptions()
-    const event: QueryEvent = {
+    tell(this.#events, 'query', {
       sql,
       parameters: hideParameters ? undefined : parameters,
       durationMs: performance.now() - start,
@@ -208,9 +179,7 @@ export class Wire {
       executionOptions: executionOptions === undefined ? options : { ...options, ...executionOptions },
       ...(batch !== undefined && { batch }),
       ...end,
-    }
-    tell(this.#events, 'query', event)
-    if (channels.query.hasSubscribers) channels.query.publish(event)
+    })
   }
 
   /**

@@ -1,7 +1,6 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
-  isOrphanOf,
   knownCollection,
   knownRelated,
   lostRelated,
@@ -15,10 +14,16 @@ import type { LoadMembers, LoadStored } from './load-members.ts'
  * Follows what the work reaches before it is written: deletes reach the children that their relations own, orphans are deleted, and
  * children whose foreign key has to be taken away are loaded where they are not known. Repeats until nothing new is reached: a tree is
  * followed level by level, each level of it together.
+ *
+ * @param followed the deletes that were followed already; those of this call are added
  */
-export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers, loadStored: LoadStored): Promise<void> {
+export async function cascadeWork(
+  unit: UnitOfWork,
+  followed: Set<InstanceState>,
+  loadMembers: LoadMembers,
+  loadStored: LoadStored,
+): Promise<void> {
   await findReplaced(unit, loadStored)
-  const followed = new Set<InstanceState>()
   for (;;) {
     doomOrphans(unit)
     const next = [...unit.doomed].filter((state) => !followed.has(state))
@@ -37,14 +42,23 @@ export async function cascadeWork(unit: UnitOfWork, loadMembers: LoadMembers, lo
  */
 async function findReplaced(unit: UnitOfWork, loadStored: LoadStored): Promise<void> {
   for (const state of [...unit.dirty]) {
-    for (const [index, before] of state.relatedOriginals ?? []) {
-      const link = linksOf(state.model)[index]
-      if (before !== undefined || link === undefined || (link.holder === 'source' && !link.ownsTarget)) continue
+    for (const link of replacedUnseen(state)) {
       const [stored = null] = await loadStored(state, link)
-      if (state.relatedOriginals?.get(index) === undefined) noteReplaced(state, link, stored)
+      if (state.relatedOriginals?.get(link.index) === undefined) noteReplaced(state, link, stored)
     }
   }
 }
+
+function replacedUnseen(state: InstanceState): readonly RelationLink[] {
+  if (state.relatedOriginals === undefined) return none
+  const unseen = [...state.relatedOriginals].filter(([, before]) => before === undefined)
+  return unseen.flatMap(([index]) => {
+    const link = linksOf(state.model)[index]
+    return link === undefined || (link.holder === 'source' && !link.ownsTarget) ? [] : [link]
+  })
+}
+
+const none: readonly RelationLink[] = []
 
 function noteReplaced(state: InstanceState, link: RelationLink, stored: object | null): void {
   state.relatedOriginals?.set(link.index, stored)
@@ -52,6 +66,14 @@ function noteReplaced(state: InstanceState, link: RelationLink, stored: object |
   const lost = stateOf(stored)
   lost.parents ??= new Map()
   if (lost.parents.get(link) == null || lost.parents.get(link) === state) lost.parents.set(link, null)
+}
+
+/** Whether something has been changed since that cascades have to follow: an instance to be deleted, an orphan, one replaced unseen. */
+export function reachesMore(unit: UnitOfWork, followed: ReadonlySet<InstanceState>): boolean {
+  doomOrphans(unit)
+  for (const state of unit.doomed) if (!followed.has(state)) return true
+  for (const state of unit.dirty) if (replacedUnseen(state).length > 0) return true
+  return false
 }
 
 /** Persistent instances that a relation owned and let go, and that nobody has taken since. */
@@ -66,7 +88,8 @@ function doomOrphans(unit: UnitOfWork): void {
 }
 
 function doomOrphan(unit: UnitOfWork, orphan: InstanceState, link: RelationLink): void {
-  if (orphan.owner === unit && orphan.status === 'persistent' && isOrphanOf(orphan, link)) unit.doomed.add(orphan)
+  if (orphan.owner === unit && orphan.status === 'persistent' && orphan.parents?.get(link) === null)
+    unit.doomed.add(orphan)
 }
 
 async function followDeletes(
@@ -107,5 +130,5 @@ function isTakenByOther(member: InstanceState, parent: InstanceState, link: Rela
 
 /** Whether all members are in memory. */
 function isKnown(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? knownCollection(state, link)?.isWhole === true : state.related?.[link.index] !== undefined
+  return link.toMany ? knownCollection(state, link)?.isLoaded === true : state.related?.[link.index] !== undefined
 }

@@ -1,5 +1,5 @@
-import type { UnitOfWork } from '../state/index.ts'
-import { cascadeWork } from './cascade.ts'
+import type { InstanceState, UnitOfWork } from '../state/index.ts'
+import { cascadeWork, reachesMore } from './cascade.ts'
 import type { LoadMembers, LoadStored } from './load-members.ts'
 import { planFlush } from './plan.ts'
 import { RowHooks, type RowListeners } from './row-hooks.ts'
@@ -32,8 +32,12 @@ export function previewFlush(unit: UnitOfWork): FlushPlan {
  * @throws what the database threw, StaleDataError, FlushError
  */
 export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void> {
-  await cascadeWork(unit, host.loadMembers, host.loadStored)
-  await forgetStoredPairs(unit, host.connectionFor)
+  const followed = new Set<InstanceState>()
+  // Until the picture is taken without a pause after the last look: what another branch changed in one has to be followed as well.
+  do {
+    await cascadeWork(unit, followed, host.loadMembers, host.loadStored)
+    await forgetStoredPairs(unit, host.connectionFor)
+  } while (reachesMore(unit, followed))
   const work = collectWork(unit)
   const plan = planFlush(work)
   const flight = beginFlight(unit, work)

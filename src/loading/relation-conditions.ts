@@ -16,7 +16,6 @@ import {
 } from 'kysely'
 import type { ColumnModel, RelationLink } from '../mapping/index.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
-import { narrowed, ownCondition } from './own-condition.ts'
 
 /** One column or value, compared with another. */
 type Pair = readonly [left: OperationNode, right: OperationNode]
@@ -38,12 +37,9 @@ export interface PairsInQuery {
   readonly held: readonly OperationNode[]
 }
 
-/** What ties two tables by a relation: columns, and the condition of its own that it may have; where no table of pairs stands between them. */
+/** The columns by which a relation ties two tables, where no table of pairs stands between them. */
 export function tied(link: RelationLink, source: EntityTable, target: EntityTable): OperationNode {
-  const own = ownCondition(link, source, target)
-  if (link.holder === 'condition' && own !== undefined) return own
-  const pairs = link.pairs.map((pair) => [columnIn(source, pair.source), columnIn(target, pair.target)] as const)
-  return narrowed(allEqual(pairs), own)
+  return allEqual(link.pairs.map((pair) => [columnIn(source, pair.source), columnIn(target, pair.target)] as const))
 }
 
 /** The table of pairs between two tables. */
@@ -61,10 +57,7 @@ export function pairsBetween(
   return {
     from: aliased(pairs.node, alias),
     toSource: allEqual(link.source.key.map((key, i) => [columnIn(source, key), owned[i] as OperationNode])),
-    toTarget: narrowed(
-      allEqual(link.target.key.map((key, i) => [columnIn(target, key), held[i] as OperationNode])),
-      ownCondition(link, source, target),
-    ),
+    toTarget: allEqual(link.target.key.map((key, i) => [columnIn(target, key), held[i] as OperationNode])),
     owned,
     held,
   }

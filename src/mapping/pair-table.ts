@@ -117,7 +117,6 @@ function makeModel(
     batch: true,
     confirmDeletedRows: true,
     eagerDefaults: true,
-    legacyIsOrphan: false,
     key: Object.freeze(columns),
     version: undefined,
     generated: Object.freeze([]),

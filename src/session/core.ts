@@ -11,12 +11,11 @@ import {
   type UnitListener,
   UnitOfWork,
 } from '../state/index.ts'
-import { attachSuppressed, channels, EventHub } from '../support/index.ts'
+import { attachSuppressed, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
 import type { SessionEvents } from './events.ts'
 import { deactivateAfter } from './failure.ts'
-import { tellFlush } from './flush-message.ts'
 import { Gate } from './gate.ts'
 import { type Closable, list, unlist } from './live.ts'
 import type { Bind, ResolvedSessionOptions } from './options.ts'
@@ -132,7 +131,7 @@ export class SessionCore implements UnitListener {
 
   beginTransaction(origin: TransactionOrigin, parent?: SessionTransaction): SessionTransaction {
     const transaction = new SessionTransaction(origin, parent, this.ends)
-    if (parent === undefined) this.external?.announce(transaction)
+    if (parent === undefined) this.#beginOutermost(transaction)
     this.transaction = transaction
     this.unit.snapshot = transaction.snapshot
     // Changed while the end of the last one, or the savepoint, was on its way: it belongs to this one.
@@ -155,7 +154,13 @@ export class SessionCore implements UnitListener {
     }
   }
 
+  #beginOutermost(transaction: SessionTransaction): void {
+    this.external?.announce(transaction)
+    this.gate.transactionBegins()
+  }
+
   #endOutermost(): void {
+    this.gate.transactionEnds()
     if (this.block !== undefined) this.block.ended = true
     if (this.unit.map.size === 0) this.forgetListing()
   }
@@ -290,12 +295,6 @@ export class SessionCore implements UnitListener {
     const { session } = this
     await this.tell('beforeFlush', { session })
     if (!this.unit.hasWork) return
-    if (channels.flush.hasSubscribers) await tellFlush(this, what, () => this.#write(what))
-    else await this.#write(what)
-  }
-
-  async #write(what: string): Promise<void> {
-    const { session } = this
     const transaction = this.transaction
     try {
       await flushUnit(this.unit, {

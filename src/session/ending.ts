@@ -101,7 +101,8 @@ async function settleCommitted(core: SessionCore, root: SessionTransaction): Pro
     settleCommit(unit, root.snapshot, core.options.expireOnCommit)
     await release(root)
     core.endTransaction(root)
-    if (unit.hasWork && core.options.autobegin) core.beginTransaction('autobegin')
+    const goesOn = core.options.autobegin && core.gate.closedBy === undefined
+    if (unit.hasWork && goesOn) core.beginTransaction('autobegin')
   }
   if (root.callbacks.has('commit')) await core.gate.within(() => root.callbacks.run('commit'))
 }

@@ -1,5 +1,6 @@
 import { ConcurrentUseError, SessionClosedError } from '../errors.ts'
 import { AsyncContext, callSite, Lane } from '../support/index.ts'
+import { type SessionMove, type SessionStatus, sessionLifecycle } from './session-lifecycle.ts'
 
 /** What happens to a call that overlaps another one of the same session. */
 export type Concurrency = 'serialize' | 'raise'
@@ -51,6 +52,7 @@ export class Gate {
   #savepoints: Inside[] | undefined
   /** Promises made from those of operations, since the last one that found the session idle. */
   #followed: Promise<unknown>[] | undefined
+  #status: SessionStatus = 'quiet'
   /** Set when the session has ended for good: what it was that ended it. */
   #closedBy: string | undefined
   /** How many ends wait for the running operation; while one does, that operation sends nothing more. */
@@ -68,7 +70,22 @@ export class Gate {
 
   /** From now on nothing runs: every call, and whatever waits, is rejected, naming what has ended the session. */
   closeForGood(by: string): void {
-    this.#closedBy ??= by
+    if (this.#closedBy !== undefined) return
+    this.#closedBy = by
+    this.#move(this.#status === 'in transaction' ? 'closeInTransaction' : 'close')
+  }
+
+  /** The session's outermost transaction begins. @throws IllegalStateChangeError on a session that has ended for good */
+  transactionBegins(): void {
+    this.#move('begin')
+  }
+
+  transactionEnds(): void {
+    this.#move(this.#status === 'closing' ? 'finish' : 'end')
+  }
+
+  #move(move: SessionMove): void {
+    this.#status = sessionLifecycle.next(this.#status, move)
   }
 
   /** Whether an operation runs or waits that is not the caller's own. */

@@ -40,4 +40,3 @@ export {
   sessionmaker,
 } from './sessionmaker.ts'
 export type { ExecuteOptions } from './statements.ts'
-export { type ValidatedValue, type ValidatesOptions, type Validation, validates } from './validates.ts'

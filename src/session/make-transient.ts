@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '../errors.ts'
-import { forgetRow, identityOf, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
+import { forgetRow, identityOf, keyValuesOf, moveStatus, stateOf, type UnitOfWork } from '../state/index.ts'
 
 /**
  * Forgets the row and the session of an instance: it is new again, and can be added to be inserted. Values that are not there read as null.
@@ -18,7 +18,7 @@ export function makeTransient(instance: object): void {
   unit?.expunge(state)
   unit?.kept.delete(state)
   forgetRow(state)
-  state.status = 'transient'
+  moveStatus(state, 'makeTransient')
 }
 
 /**
@@ -46,7 +46,7 @@ export function makeTransientToDetached(instance: object): void {
   state.originals = undefined
   state.identity = identity
   state.storedKey = key
-  state.status = 'detached'
+  moveStatus(state, 'makeTransientToDetached')
 }
 
 /** Whether the row of an instance was deleted by a flush. */

@@ -19,6 +19,7 @@ export { fromObject } from './from-object.ts'
 export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'
+export { type InstanceMove, instanceLifecycle, moveStatus, type Transition } from './instance-lifecycle.ts'
 export {
   checkValue,
   emitInstanceEvent,
@@ -30,7 +31,6 @@ export {
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
 export { type LoadStyle, loadStyleOf, setLoadStyle } from './load-style.ts'
-export { isOrphanOf } from './orphans.ts'
 export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
 export { isForbidden, writeRelation } from './relation-access.ts'
 export { collectionOf } from './relation-sync.ts'
@@ -38,4 +38,4 @@ export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
 export { tryStateOf } from './slot.ts'
 export { Snapshot } from './snapshot.ts'
 export { foreignKeyOf, knownOne, pointsAtKey } from './to-one.ts'
-export { type InFlight, type Transition, type UnitListener, UnitOfWork } from './unit-of-work.ts'
+export { type InFlight, type UnitListener, UnitOfWork } from './unit-of-work.ts'

@@ -35,7 +35,7 @@ function makeTransientAgain(unit: UnitOfWork, state: InstanceState): void {
   forgetRow(state)
   state.isUnjoined = true
   state.owner = undefined
-  unit.move(state, 'transient', 'persistentToTransient')
+  unit.move(state, 'persistentToTransient')
 }
 
 /** Drops everything that ties an instance to a row. */
@@ -67,7 +67,7 @@ function takeFormerKey(unit: UnitOfWork, state: InstanceState, former: FormerKey
 function reviveDeleted(unit: UnitOfWork, state: InstanceState): void {
   state.wasDeleted = false
   unit.map.put(state)
-  if (state.status === 'deleted') unit.move(state, 'persistent', 'deletedToPersistent')
+  if (state.status === 'deleted') unit.move(state, 'deletedToPersistent')
 }
 
 function restoreRecord(unit: UnitOfWork, state: InstanceState, kept: KeptRecord): void {

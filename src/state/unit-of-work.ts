@@ -5,24 +5,12 @@ import type { IdentityKey } from './identity.ts'
 import { identityOf, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
 import { stateOf } from './inspect.ts'
-import type { InstanceState, InstanceStatus, RelationChange, StateOwner } from './instance-state.ts'
+import { moveStatus, type Transition } from './instance-lifecycle.ts'
+import type { InstanceState, RelationChange, StateOwner } from './instance-state.ts'
 import { checkFields } from './instantiate.ts'
 import { reachable } from './reach.ts'
 import { rejoin } from './relation-sync.ts'
 import type { Snapshot } from './snapshot.ts'
-
-/** A change of status, as listeners hear of it. */
-export type Transition =
-  | 'transientToPending'
-  | 'pendingToTransient'
-  | 'pendingToPersistent'
-  | 'persistentToTransient'
-  | 'persistentToDeleted'
-  | 'deletedToPersistent'
-  | 'deletedToDetached'
-  | 'persistentToDetached'
-  | 'detachedToPersistent'
-  | 'loadedAsPersistent'
 
 /** What the session wants to hear, and may refuse by throwing. */
 export interface UnitListener {
@@ -188,7 +176,7 @@ export class UnitOfWork implements StateOwner {
     this.#listener.beforeAttach(state)
     state.owner = this
     if (state.identity === undefined) {
-      this.move(state, 'pending', 'transientToPending')
+      this.move(state, 'transientToPending')
       this.pending.add(state)
       if (state.isUnjoined) rejoin(state)
     } else {
@@ -196,7 +184,7 @@ export class UnitOfWork implements StateOwner {
       // Its row may be one that this transaction has written, which a rollback takes back.
       this.snapshot?.noteLoad(state)
       if (state.isModified) this.noteDirty(state)
-      this.move(state, 'persistent', 'detachedToPersistent')
+      this.move(state, 'detachedToPersistent')
     }
     this.#listener.afterAttach(state)
   }
@@ -268,9 +256,9 @@ export class UnitOfWork implements StateOwner {
   private leave(state: InstanceState): void {
     if (state.owner !== this) return
     state.owner = undefined
-    if (state.status === 'pending') this.move(state, 'transient', 'pendingToTransient')
-    else if (state.status === 'deleted') this.move(state, 'detached', 'deletedToDetached')
-    else this.move(state, 'detached', 'persistentToDetached')
+    if (state.status === 'pending') this.move(state, 'pendingToTransient')
+    else if (state.status === 'deleted') this.move(state, 'deletedToDetached')
+    else this.move(state, 'persistentToDetached')
   }
 
   /** An INSERT was flushed: the instance has a row under the key that its values hold. */
@@ -278,7 +266,7 @@ export class UnitOfWork implements StateOwner {
     this.takeKey(state, keyValuesOf(state.model, state.values))
     this.pending.delete(state)
     this.map.put(state)
-    this.move(state, 'persistent', 'pendingToPersistent')
+    this.move(state, 'pendingToPersistent')
     this.snapshot?.noteInsert(state)
   }
 
@@ -294,7 +282,7 @@ export class UnitOfWork implements StateOwner {
     this.map.remove(state)
     state.wasDeleted = true
     this.snapshot?.noteDelete(state)
-    this.move(state, 'deleted', 'persistentToDeleted')
+    this.move(state, 'persistentToDeleted')
   }
 
   /** An UPDATE changed the key: the instance is known under the new one from now on. */
@@ -327,11 +315,11 @@ export class UnitOfWork implements StateOwner {
     this.doomed.delete(state)
     this.map.remove(state)
     this.snapshot?.noteDelete(state)
-    this.move(state, 'deleted', 'persistentToDeleted')
+    this.move(state, 'persistentToDeleted')
   }
 
-  move(state: InstanceState, status: InstanceStatus, transition: Transition): void {
-    state.status = status
+  move(state: InstanceState, transition: Transition): void {
+    moveStatus(state, transition)
     this.#listener.transitioned(state, transition)
   }
 

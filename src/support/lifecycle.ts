@@ -28,6 +28,11 @@ export interface Lifecycle<State extends string, Method extends string> {
   readonly definition: LifecycleDefinition<State, Method>
   /** @param name how errors name this very object; by default the definition's name */
   create(name?: string): Machine<State, Method>
+  /**
+   * The state after a move that takes no time: for objects that are too many to have a machine each.
+   * @throws IllegalStateChangeError when the move is not legal in `state`
+   */
+  next(state: State, method: Method): State
 }
 
 /**
@@ -49,7 +54,21 @@ export interface Lifecycle<State extends string, Method extends string> {
 export function defineLifecycle<const State extends string, Method extends string>(
   definition: LifecycleDefinition<State, Method>,
 ): Lifecycle<State, Method> {
-  return { definition, create: (name = definition.name) => new Machine(definition, name) }
+  return {
+    definition,
+    create: (name = definition.name) => new Machine(definition, name),
+    next: (state, method) => nextState(definition, state, method),
+  }
+}
+
+function nextState<State extends string, Method extends string>(
+  { name, moves }: LifecycleDefinition<State, Method>,
+  state: State,
+  method: Method,
+): State {
+  const move = moves[method]
+  if (move.from.includes(state)) return onlyTarget(move) ?? state
+  throw illegal(method, name, state, `is allowed only in ${list(move.from)}`)
 }
 
 /** One method under way. */
@@ -259,9 +278,7 @@ export class Machine<State extends string, Method extends string> {
   }
 
   #illegal(method: Method, reason: string): IllegalStateChangeError {
-    return new IllegalStateChangeError(
-      `Illegal ${method}() on ${this.#name}, which is in the state '${this.#state}': ${method}() ${reason}`,
-    )
+    return illegal(method, this.#name, this.#state, reason)
   }
 
   #collision(method: Method, running: Running<State, Method>): IllegalStateChangeError {
@@ -275,6 +292,12 @@ export class Machine<State extends string, Method extends string> {
         `Await ${running.method}() before calling ${method}()${places}`,
     )
   }
+}
+
+function illegal(method: string, name: string, state: string, reason: string): IllegalStateChangeError {
+  return new IllegalStateChangeError(
+    `Illegal ${method}() on ${name}, which is in the state '${state}': ${method}() ${reason}`,
+  )
 }
 
 /**

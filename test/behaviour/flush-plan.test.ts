@@ -73,6 +73,7 @@ describe('a plan, without a database', () => {
       const state = stateOf(user)
       state.values[0] = i + 1
       state.owner = unit
+      state.status = 'pending'
       unit.becomePersistent(state)
       return user
     })

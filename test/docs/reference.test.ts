@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { capabilitiesPage } from '../../scripts/capabilities.ts'
+import { statesPage } from '../../scripts/states.ts'
 import { eventNames } from '../../src/engine/events.ts'
 import { checkConnectOptions, checkEngineOptions, checkTransactionOptions } from '../../src/engine/options.ts'
 import * as heddle from '../../src/index.ts'
@@ -34,6 +35,12 @@ const namesIn = (text: string) => rowsOf(text).map(([name = '']) => name.replace
 describe('the page of capabilities', () => {
   it('is what scripts/capabilities.ts makes of the code', () => {
     expect(pageOf('reference/capabilities.md')).toBe(capabilitiesPage())
+  })
+})
+
+describe('the page of states', () => {
+  it('is what scripts/states.ts makes of the code', () => {
+    expect(pageOf('reference/states.md')).toBe(statesPage())
   })
 })
 
@@ -90,7 +97,8 @@ describe('the page of events', () => {
     const read = (path: string) => readFileSync(join(repository, path), 'utf8')
     const events = sourceFile('src/session/events.ts', read('src/session/events.ts')).withoutComments
     const own = events.split(/interface SessionEvents<S> extends TransitionEvents<S> \{/)[1]?.split('\n}')[0] ?? ''
-    const transitions = read('src/state/unit-of-work.ts').split('export type Transition =')[1]?.split('\n\n')[0] ?? ''
+    const transitions =
+      read('src/state/instance-lifecycle.ts').split('export type Transition =')[1]?.split('\n\n')[0] ?? ''
     const names = [...own.matchAll(/^\s+(\w+):/gm), ...transitions.matchAll(/'(\w+)'/g)].map(([, name]) => name)
     expect(names.length).toBeGreaterThan(10)
     expect(namesIn(section(page, 'Session')).sort()).toEqual(names.sort())
