@@ -10,6 +10,7 @@
  * which a connection is given up while an answer is awaited; 0, the default, waits for ever), `charset` (utf8mb4 only).
  * `connectArgs` are options of mysql2's `createConnection`, and win; `socketTimeout` may be among them.
  */
+import { isIP } from 'node:net'
 import { ArgumentError, DriverMissingError } from '../errors.ts'
 import { abortable } from '../support/index.ts'
 import type { Driver, DriverConnection, DriverTarget, OpenDriver, ServerInfo } from './driver.ts'
@@ -128,6 +129,7 @@ class MysqlDriver implements Driver {
     } catch (error) {
       const { code } = (error ?? {}) as { readonly code?: unknown }
       signal?.throwIfAborted()
+      if (error instanceof ArgumentError) throw error
       if (mode !== 'prefer' || code !== 'HANDSHAKE_NO_SSL_SUPPORT') {
         throw connectFailure(this.#place(), error, hintOf(code))
       }
@@ -138,7 +140,9 @@ class MysqlDriver implements Driver {
   }
 
   async #open(tls: boolean, signal: AbortSignal | undefined): Promise<MysqlClient> {
-    const client = this.#mysql.createConnection(clientOptions(this.#target, tls ? this.#tls : undefined))
+    const options = clientOptions(this.#target, tls ? this.#tls : undefined)
+    refuseUncheckedHost(options)
+    const client = this.#mysql.createConnection(options)
     // An error event without a listener would end the process.
     client.on('error', () => undefined)
     const connected = new Promise<void>((resolve, reject) => {
@@ -206,6 +210,19 @@ function clientOptions(target: DriverTarget, tls: TlsWish | undefined): Readonly
     ...connectArgs,
     ...ownOptions,
   }
+}
+
+/**
+ * mysql2 checks the certificate of a host that is given by its address against the name 'localhost', which is no check.
+ * @throws ArgumentError where the name is to be checked and there is none
+ */
+function refuseUncheckedHost({ host, ssl }: Readonly<Record<string, unknown>>): void {
+  const { verifyIdentity } = (ssl ?? {}) as { readonly verifyIdentity?: unknown }
+  if (!verifyIdentity || typeof host !== 'string' || isIP(host) === 0) return
+  throw new ArgumentError(
+    `The certificate of '${host}' cannot be checked against an address. Give the host by the name that its certificate has, ` +
+      'or ask for sslmode=verify-ca, which checks the authority alone.',
+  )
 }
 
 function withSslMode(query: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
