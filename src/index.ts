@@ -3,6 +3,8 @@
  */
 export { sql } from 'kysely'
 export {
+  type ConnectAttempt,
+  type ConnectChanges,
   Connection,
   type ConnectOptions,
   createAll,
@@ -18,7 +20,9 @@ export {
   EngineUrl,
   ErrorContext,
   type Executable,
+  type ExecuteEvent,
   type ExecutionOptions,
+  engineFromConfig,
   type Isolation,
   parseUrl,
   type QueryEvent,
@@ -29,6 +33,7 @@ export {
   Transaction,
   type TransactionEvent,
   type TransactionOptions,
+  type TwophaseEvent,
   type UrlParts,
 } from './engine/index.ts'
 export * from './errors.ts'

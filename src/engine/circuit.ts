@@ -6,7 +6,7 @@ import { attachSuppressed, defineLifecycle, Lane, LazySet, warn } from '../suppo
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
-import { Transaction, type TransactionControl } from './transaction.ts'
+import { type Transaction, type TransactionControl, transactionOf } from './transaction.ts'
 import { WireLine } from './transaction-line.ts'
 import { type Level, TransactionStack } from './transaction-stack.ts'
 import { commitPrepared, recoverTwoPhase, requireTwoPhase, rollbackPrepared, xidFor } from './two-phase.ts'
@@ -79,12 +79,14 @@ export class Circuit implements TransactionControl, WireOwner {
     return this.#stack.root?.xid !== undefined
   }
 
-  get isNested(): boolean {
-    return this.#stack.isNested
-  }
-
   get isBusy(): boolean {
     return this.#lane.isBusy
+  }
+
+  /** The transaction, or the innermost level of it; null where there is none. */
+  transaction(which: 'root' | 'top'): Transaction | null {
+    const level = this.#stack[which]
+    return level === undefined ? null : transactionOf(level, this)
   }
 
   // ------------------------------------------------------------------------------------------- statements
@@ -153,7 +155,7 @@ export class Circuit implements TransactionControl, WireOwner {
       this.#checkOpen('begin a transaction')
       const level = await this.#stack.begin(this.#beginOptions(options), scope)
       if (scope) this.#scope = level
-      return new Transaction(level, this)
+      return transactionOf(level, this)
     })
   }
 
@@ -171,7 +173,7 @@ export class Circuit implements TransactionControl, WireOwner {
       if (this.#core.isEnclosed)
         throw new InvalidRequestError(`Cannot ${attempt}: the engine is enclosed, and nothing can commit`)
       const xid = xidFor(this.#wire.dialect, given, attempt)
-      return new Transaction(await this.#stack.begin(this.#beginOptions(options), false, xid), this)
+      return transactionOf(await this.#stack.begin(this.#beginOptions(options), false, xid), this)
     })
   }
 
@@ -217,7 +219,7 @@ export class Circuit implements TransactionControl, WireOwner {
     return this.#lane.run('beginNested', async () => {
       this.#checkOpen('set a savepoint')
       if (!this.#stack.root) await this.#stack.begin(this.#beginOptions({}), false)
-      return new Transaction(await this.#stack.savepoint(scoped), this)
+      return transactionOf(await this.#stack.savepoint(scoped), this)
     })
   }
 

@@ -95,7 +95,18 @@ export class Connection implements ListenedConnection, AsyncDisposable {
 
   /** Whether a savepoint is open. */
   inNestedTransaction(): boolean {
-    return this.#circuit.isNested
+    return this.#circuit.transaction('top')?.isNested === true
+  }
+
+  /** The transaction that is open, the same object as `begin()` gave; null when there is none. */
+  getTransaction(): Transaction | null {
+    return this.#circuit.transaction('root')
+  }
+
+  /** The innermost savepoint that is open, the same object as `beginNested()` gave; null when there is none. */
+  getNestedTransaction(): Transaction | null {
+    const innermost = this.#circuit.transaction('top')
+    return innermost?.isNested === true ? innermost : null
   }
 
   /**
@@ -310,9 +321,15 @@ export class Connection implements ListenedConnection, AsyncDisposable {
    * only after `rollback()`.
    *
    * @param reason for the event 'invalidate', and the cause of the errors that follow
+   * @param options.soft true leaves it usable until it is given back; the pool then replaces it. Default: false
    */
-  invalidate(reason: unknown = new InvalidRequestError('The connection was invalidated by its holder')): void {
-    this.#circuit.invalidate(reason)
+  invalidate(
+    reason: unknown = new InvalidRequestError('The connection was invalidated by its holder'),
+    options: { readonly soft?: boolean } = {},
+  ): void {
+    const { lease } = this.#circuit.wire
+    if (options.soft !== true || !lease.isValid) this.#circuit.invalidate(reason)
+    else lease.invalidate(reason, { soft: true })
   }
 
   /** Takes the driver connection out of the pool, which may open another one. `close()` then closes it for real. */

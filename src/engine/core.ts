@@ -14,7 +14,7 @@ import { createDialect, type Dialect } from '../sql/index.ts'
 import { type EventHub, warn } from '../support/index.ts'
 import { echoTo } from './echo.ts'
 import { type EngineEvents, ErrorContext, emitError } from './events.ts'
-import { type EngineOptions, poolOptionsOf } from './options.ts'
+import { type ConnectChanges, type EngineOptions, poolOptionsOf } from './options.ts'
 import { SharedDriverConnection } from './shared-driver-connection.ts'
 import { translateError } from './translate.ts'
 import type { EngineUrl } from './url.ts'
@@ -40,6 +40,7 @@ export class EngineCore {
   /** Whether several holders have one connection at the same time. */
   readonly #isShared: boolean
   readonly #connectArgs: Readonly<Record<string, unknown>>
+  readonly #creator: EngineOptions['creator']
   #pool: Pool<DriverConnection>
   /** Opened with the first connection; forgotten when that fails, and by {@link dispose}. */
   #driver: Promise<Driver> | undefined
@@ -51,6 +52,7 @@ export class EngineCore {
     this.events = events
     this.hideParameters = options.hideParameters ?? false
     this.#connectArgs = options.connectArgs ?? {}
+    this.#creator = options.creator
     this.#baseDialect = createDialect(url.dialect, namingOf(options.naming ?? 'asWritten'))
     this.dialect = this.#baseDialect
     this.#isShared = poolOptionsOf(options.pool).kind === 'static'
@@ -134,7 +136,7 @@ export class EngineCore {
   #keeper() {
     return {
       open: async (options: { readonly signal?: AbortSignal }) => {
-        const connection = await (await this.#openDriver()).connect(options)
+        const connection = await this.#connect(options)
         this.dialect = this.#baseDialect.forServer(connection.server)
         return this.#isShared ? new SharedDriverConnection(connection) : connection
       },
@@ -145,6 +147,23 @@ export class EngineCore {
       destroy: (connection: DriverConnection) => connection.destroy(),
       brokenBy: (connection: DriverConnection) => connection.brokenBy,
     }
+  }
+
+  /** By the driver, or by what the program has put in its place. */
+  async #connect(options: { readonly signal?: AbortSignal }): Promise<DriverConnection> {
+    const creator = this.#creator
+    if (creator === undefined) return (await this.#openDriver()).connect(options)
+    const connection: unknown = await creator({
+      ...options,
+      connect: async (changes) => (await this.#driverWith(changes)).connect(options),
+    })
+    if (typeof (connection as DriverConnection | undefined)?.run === 'function') return connection as DriverConnection
+    throw new ArgumentError("createEngine() creator: it must return what the 'connect()' that it is given has given")
+  }
+
+  #driverWith(changes: ConnectChanges | undefined): Promise<Driver> {
+    if (changes === undefined) return this.#openDriver()
+    return openDriver(this.url.driver)({ ...targetOf(this.url, this.#connectArgs), ...changes })
   }
 
   #openDriver(): Promise<Driver> {

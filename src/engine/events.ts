@@ -3,6 +3,19 @@ import type { PoolEvents } from '../pool/index.ts'
 import { type EventHub, warn } from '../support/index.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 
+/** A statement that is about to be sent, for listeners of `beforeExecute`. What they assign is sent instead. */
+export interface ExecuteEvent {
+  /** May be replaced. A statement with another text is not kept prepared. */
+  sql: string
+  /** May be replaced. For a batch, those of its first set, and replacing them has no effect. */
+  parameters: readonly unknown[]
+  /** How many sets of values a batch carries. */
+  readonly batch?: number
+  readonly connection: ListenedConnection
+  /** Those of the statement, of its connection and of the engine, in this order. */
+  readonly executionOptions: Readonly<Record<string, unknown>>
+}
+
 /** A statement has been run, or has failed. */
 export interface QueryEvent {
   readonly sql: string
@@ -29,6 +42,13 @@ export interface TransactionEvent {
   readonly readOnly?: boolean
 }
 
+/** A step of a two-phase transaction was taken. */
+export interface TwophaseEvent {
+  readonly connection: ListenedConnection
+  /** The transaction's name. */
+  readonly xid: string
+}
+
 /** A savepoint was set, released, or rolled back to. */
 export interface SavepointEvent {
   readonly connection: ListenedConnection
@@ -41,6 +61,8 @@ export interface SavepointEvent {
  * in `connect` and `firstConnect` statements may be run on it.
  */
 export interface EngineEvents extends PoolEvents<DriverConnection> {
+  /** A statement is about to be sent, and may be replaced; throwing refuses it. Costs nothing when nobody listens. */
+  beforeExecute: ExecuteEvent
   /** A statement has been run or has failed. Costs nothing when nobody listens. */
   query: QueryEvent
   begin: TransactionEvent
@@ -49,6 +71,13 @@ export interface EngineEvents extends PoolEvents<DriverConnection> {
   savepoint: SavepointEvent
   releaseSavepoint: SavepointEvent
   rollbackSavepoint: SavepointEvent
+  /** Beside `begin`. */
+  beginTwophase: TwophaseEvent
+  prepareTwophase: TwophaseEvent
+  /** Beside `commit`. */
+  commitTwophase: TwophaseEvent
+  /** Beside `rollback`. */
+  rollbackTwophase: TwophaseEvent
   /** A driver reported an error; a listener may replace it or call it a disconnect. */
   handleError: ErrorContext
 }
@@ -63,6 +92,7 @@ const named: { readonly [Name in keyof EngineEvents]: true } = {
   softInvalidate: true,
   close: true,
   detach: true,
+  beforeExecute: true,
   query: true,
   begin: true,
   commit: true,
@@ -70,6 +100,10 @@ const named: { readonly [Name in keyof EngineEvents]: true } = {
   savepoint: true,
   releaseSavepoint: true,
   rollbackSavepoint: true,
+  beginTwophase: true,
+  prepareTwophase: true,
+  commitTwophase: true,
+  rollbackTwophase: true,
   handleError: true,
 }
 

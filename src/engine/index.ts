@@ -3,15 +3,25 @@ export { createEngine } from './create-engine.ts'
 export type { Echo } from './echo.ts'
 export { Enclosure, type EnclosureOptions } from './enclosure.ts'
 export { Engine } from './engine.ts'
-export type { EngineEvents, QueryEvent, SavepointEvent, TransactionEvent } from './events.ts'
+export type {
+  EngineEvents,
+  ExecuteEvent,
+  QueryEvent,
+  SavepointEvent,
+  TransactionEvent,
+  TwophaseEvent,
+} from './events.ts'
 export { ErrorContext } from './events.ts'
 export { type HeldLock, type LockAttempt, tryExclusiveLock } from './exclusive-lock.ts'
 export type { Executable } from './executable.ts'
+export { engineFromConfig } from './from-config.ts'
 export { engineDialect } from './kysely-dialect.ts'
 export { kyselyOver, type StatementRunner } from './kysely-over.ts'
 export type { ListenedConnection } from './listened-connection.ts'
 export { disposeAllEngines } from './live.ts'
 export type {
+  ConnectAttempt,
+  ConnectChanges,
   ConnectOptions,
   EngineOptions,
   ExecutionOptions,

@@ -1,4 +1,4 @@
-import type { IsolationLevel } from '../drivers/index.ts'
+import type { DriverConnection, IsolationLevel } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import type { NamingChoice } from '../mapping/index.ts'
 import type { PoolClass, PoolOptions } from '../pool/index.ts'
@@ -49,12 +49,34 @@ export interface EngineOptions {
   readonly naming?: NamingChoice
   /** Given to the driver's connect as they are; they win over the URL. */
   readonly connectArgs?: Readonly<Record<string, unknown>>
+  /**
+   * Opens each connection of the engine instead of the driver alone: for credentials that change, tunnels, retries. It calls
+   * `connect()` of what it is given, and returns what that gives.
+   */
+  readonly creator?: (attempt: ConnectAttempt) => Promise<DriverConnection>
   /** For all connections; what a connection is given by itself wins. */
   readonly executionOptions?: ExecutionOptions
   /** Keeps the values of statements out of logs and of the event 'query'. Default: false */
   readonly hideParameters?: boolean
   /** URLs of read-only copies of the database: connections with `readOnly` go there in turn. */
   readonly replicas?: readonly (string | EngineUrl)[]
+}
+
+/** What `creator` is given. */
+export interface ConnectAttempt {
+  /** Aborts when nobody waits for the connection any more. */
+  readonly signal?: AbortSignal
+  /** Connects as the engine would by itself, with these parts of its URL replaced. */
+  connect(changes?: ConnectChanges): Promise<DriverConnection>
+}
+
+/** Parts of an engine's URL, for one connection. */
+export interface ConnectChanges {
+  readonly host?: string
+  readonly port?: number
+  readonly user?: string
+  readonly password?: string
+  readonly database?: string
 }
 
 /** How a connection is taken. */
@@ -98,6 +120,7 @@ const engineRules: RulesOf<EngineOptions> = {
   echo: either(aBoolean, oneOf('debug'), aFunction),
   naming: anything,
   connectArgs: anObject,
+  creator: aFunction,
   executionOptions: anObject,
   hideParameters: aBoolean,
   replicas: urls,

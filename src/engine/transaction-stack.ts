@@ -49,6 +49,8 @@ export interface Level {
   readonly scoped: boolean
   /** The first error since it began, and why it failed. */
   firstError: unknown
+  /** The object that the program has for it, the same whenever it asks. */
+  face: object | undefined
 }
 
 /**
@@ -72,11 +74,6 @@ export class TransactionStack {
   /** The innermost savepoint, or the transaction itself. */
   get top(): Level | undefined {
     return this.#levels.at(-1)
-  }
-
-  /** Whether a savepoint is open. */
-  get isNested(): boolean {
-    return this.#levels.length > 1
   }
 
   /** Whether a level is still part of the transaction. */
@@ -272,7 +269,14 @@ export class TransactionStack {
   }
 
   #push(name: string | undefined, scoped: boolean, xid?: string): Level {
-    const level: Level = { name, xid, scoped, life: transactionLifecycle.create(), firstError: undefined }
+    const level: Level = {
+      name,
+      xid,
+      scoped,
+      life: transactionLifecycle.create(),
+      firstError: undefined,
+      face: undefined,
+    }
     this.#levels = this.#levels.length === 0 ? [level] : [...this.#levels, level]
     return level
   }

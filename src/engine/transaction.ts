@@ -75,3 +75,9 @@ export class Transaction implements AsyncDisposable {
     if (!this.isEnded) await this.rollback()
   }
 }
+
+/** The one object that stands for a level, whoever asks for it. */
+export function transactionOf(level: Level, control: TransactionControl): Transaction {
+  level.face ??= new Transaction(level, control)
+  return level.face as Transaction
+}

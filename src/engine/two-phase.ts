@@ -22,8 +22,9 @@ export function xidFor(dialect: Dialect, given: string | undefined, attempt: str
   return xid
 }
 
-export function beginTwoPhase(wire: Wire, options: BeginOptions, xid: string): Promise<void> {
-  return wire.begin(options, textsOf(wire).begin(xid, options))
+export async function beginTwoPhase(wire: Wire, options: BeginOptions, xid: string): Promise<void> {
+  await wire.begin(options, textsOf(wire).begin(xid, options))
+  wire.tellTwophase('beginTwophase', xid)
 }
 
 export async function prepareTwoPhase(wire: Wire, xid: string): Promise<void> {
@@ -36,12 +37,16 @@ export async function prepareTwoPhase(wire: Wire, xid: string): Promise<void> {
     if (wire.isGone) append(error, `The transaction may or may not be prepared as '${xid}': ask recoverTwoPhase()`)
     throw error
   }
+  wire.tellTwophase('prepareTwophase', xid)
 }
 
 /** Rolls back a transaction that is not prepared. A connection that cannot is discarded, and the server then rolls back. */
 export async function rollbackUnprepared(wire: Wire, xid: string): Promise<void> {
   const abandon = wire.isGone ? undefined : textsOf(wire).abandon(xid)
-  if (abandon === undefined) return wire.rollback()
+  if (abandon === undefined) {
+    await wire.rollback()
+    return wire.tellTwophase('rollbackTwophase', xid)
+  }
   try {
     if (wire.status === 'failed') await wire.driver.rollback()
     await wire.command(abandon.end).catch(() => {
@@ -53,6 +58,7 @@ export async function rollbackUnprepared(wire: Wire, xid: string): Promise<void>
     throw error
   }
   wire.tellEnd('rollback')
+  wire.tellTwophase('rollbackTwophase', xid)
 }
 
 /** @throws CommitUnknownError when the connection was lost before the answer came */
@@ -72,6 +78,7 @@ export async function commitPrepared(wire: Wire, xid: string): Promise<void> {
     )
   }
   wire.tellEnd('commit')
+  wire.tellTwophase('commitTwophase', xid)
 }
 
 export async function rollbackPrepared(wire: Wire, xid: string): Promise<void> {
@@ -81,6 +88,7 @@ export async function rollbackPrepared(wire: Wire, xid: string): Promise<void> {
     throw append(error, `The transaction '${xid}' may be prepared still: ask recoverTwoPhase()`)
   }
   wire.tellEnd('rollback')
+  wire.tellTwophase('rollbackTwophase', xid)
 }
 
 export async function recoverTwoPhase(wire: Wire): Promise<readonly string[]> {

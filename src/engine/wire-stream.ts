@@ -11,10 +11,10 @@ export class WireStream {
   #rowCount = 0
   #ended = false
 
-  constructor(wire: Wire, statement: Statement, batchSize: number) {
+  constructor(wire: Wire, given: Statement, batchSize: number) {
     this.#wire = wire
-    this.#statement = statement
-    this.#rows = wire.driver.stream(statement, batchSize)
+    this.#statement = wire.replaced(given)
+    this.#rows = wire.driver.stream(this.#statement, batchSize)
   }
 
   /** The next batch, or undefined at the end. */

@@ -3,6 +3,7 @@ import { CommitUnknownError, DeadlockError, HeddleError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { type Dialect, isDisconnect } from '../sql/index.ts'
 import type { EventHub } from '../support/index.ts'
+import { replacedByListeners } from './before-execute.ts'
 import { type EngineEvents, ErrorContext, emitError, type QueryEvent, tell } from './events.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import type { ExecutionOptions } from './options.ts'
@@ -49,13 +50,15 @@ export class Wire {
   }
 
   /** At once on a synchronous driver, else by a promise: the hottest path there is. */
-  run(statement: Statement): Outcome | Promise<Outcome> {
+  run(given: Statement): Outcome | Promise<Outcome> {
+    const statement = this.replaced(given)
     this.lease.note(statement.sql)
     if (this.#events.has('query')) return this.#observe(statement, () => this.driver.run(statement))
     return this.#runNow(statement) ?? this.#runSoon(statement)
   }
 
-  async runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
+  async runEach(given: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
+    const statement = this.replaced(given, sets)
     this.lease.note(statement.sql)
     if (this.#events.has('query')) {
       return this.#observe(
@@ -83,6 +86,14 @@ export class Wire {
     }
     this.#tellBegin(options)
     return true
+  }
+
+  /** What listeners of `beforeExecute` want sent instead. */
+  replaced(statement: Statement, sets?: readonly (readonly unknown[])[]): Statement {
+    if (!this.#events.has('beforeExecute')) return statement
+    const about = { connection: this.#owner.connection, executionOptions: this.#owner.executionOptions() }
+    if (sets === undefined) return replacedByListeners(this.#events, statement, about)
+    return replacedByListeners(this.#events, { ...statement, parameters: sets[0] ?? [] }, about, sets.length)
   }
 
   /** @param commands what begins the transaction where it is no ordinary one; a connection on which they fail is discarded */
@@ -135,6 +146,11 @@ export class Wire {
   /** Tells that the transaction has ended. */
   tellEnd(event: 'commit' | 'rollback'): void {
     if (this.#events.has(event)) tell(this.#events, event, { connection: this.#owner.connection })
+  }
+
+  /** Tells that a two-phase transaction has taken a step. */
+  tellTwophase(event: 'beginTwophase' | 'prepareTwophase' | 'commitTwophase' | 'rollbackTwophase', xid: string): void {
+    tell(this.#events, event, { connection: this.#owner.connection, xid })
   }
 
   /** One of heddle's own commands, which listeners of `query` do not hear of. */
