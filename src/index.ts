@@ -29,15 +29,20 @@ export {
   Result,
   type SavepointEvent,
   type SchemaOptions,
+  type SlowLogOptions,
   schemaSql,
+  slowLog,
   Transaction,
   type TransactionEvent,
+  type TransactionMessage,
   type TransactionOptions,
   type TwophaseEvent,
   type UrlParts,
 } from './engine/index.ts'
 export * from './errors.ts'
 export {
+  type ContainsEagerOptions,
+  containsEager,
   defaultload,
   defer,
   immediate,
@@ -80,6 +85,7 @@ export {
   enumeration,
   type Instance,
   integer,
+  type JoinCondition,
   json,
   type KeyOf,
   type Loaded,
@@ -92,6 +98,7 @@ export {
   oneToOne,
   type Paths,
   real,
+  type TargetFilter,
   type ToMany,
   type ToManyKeyed,
   type ToManyUnordered,
@@ -146,6 +153,10 @@ export {
   shouldRetry,
   type TransactionCoordinator,
   type TransactionParticipant,
+  type ValidatedValue,
+  type ValidatesOptions,
+  type Validation,
+  validates,
   wasDeleted,
 } from './session/index.ts'
 export {
@@ -159,3 +170,4 @@ export {
   state,
   type TypedExpression,
 } from './state/index.ts'
+export type { FlushMessage, PoolMessage, ScopeMessage, Warning } from './support/index.ts'

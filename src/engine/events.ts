@@ -49,6 +49,13 @@ export interface TwophaseEvent {
   readonly xid: string
 }
 
+/** What the diagnostics channel `heddle:transaction` carries. */
+export interface TransactionMessage extends TransactionEvent {
+  readonly event: 'begin' | 'commit' | 'rollback'
+  /** Milliseconds since it began; with `commit` and `rollback`. */
+  readonly durationMs?: number
+}
+
 /** A savepoint was set, released, or rolled back to. */
 export interface SavepointEvent {
   readonly connection: ListenedConnection

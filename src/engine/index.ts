@@ -9,6 +9,7 @@ export type {
   QueryEvent,
   SavepointEvent,
   TransactionEvent,
+  TransactionMessage,
   TwophaseEvent,
 } from './events.ts'
 export { ErrorContext } from './events.ts'
@@ -31,5 +32,6 @@ export type {
 } from './options.ts'
 export { Result } from './result.ts'
 export { createAll, dropAll, type SchemaOptions, schemaSql } from './schema.ts'
+export { type SlowLogOptions, slowLog } from './slow-log.ts'
 export { Transaction } from './transaction.ts'
 export { EngineUrl, parseUrl, type UrlParts } from './url.ts'

@@ -2,9 +2,17 @@ import type { BeginOptions, DriverConnection, Outcome, Statement, TransactionSta
 import { CommitUnknownError, DeadlockError, HeddleError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { type Dialect, isDisconnect } from '../sql/index.ts'
-import type { EventHub } from '../support/index.ts'
+import { channels, type EventHub } from '../support/index.ts'
 import { replacedByListeners } from './before-execute.ts'
-import { type EngineEvents, ErrorContext, emitError, type QueryEvent, tell } from './events.ts'
+import {
+  type EngineEvents,
+  ErrorContext,
+  emitError,
+  type QueryEvent,
+  type TransactionEvent,
+  type TransactionMessage,
+  tell,
+} from './events.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import type { ExecutionOptions } from './options.ts'
 import { translateError } from './translate.ts'
@@ -30,6 +38,8 @@ export class Wire {
   readonly #owner: WireOwner
   readonly #events: EventHub<EngineEvents>
   #gone = false
+  /** When the transaction began, where somebody wants to know. */
+  #beganAt: number | undefined
 
   constructor(lease: Lease<DriverConnection>, dialect: Dialect, owner: WireOwner) {
     this.lease = lease
@@ -45,6 +55,11 @@ export class Wire {
     return this.#gone
   }
 
+  /** Whether anybody wants to know of statements. */
+  get #isHeard(): boolean {
+    return this.#events.has('query') || channels.query.hasSubscribers
+  }
+
   get status(): TransactionStatus {
     return this.#gone ? 'idle' : this.driver.transactionStatus
   }
@@ -53,14 +68,14 @@ export class Wire {
   run(given: Statement): Outcome | Promise<Outcome> {
     const statement = this.replaced(given)
     this.lease.note(statement.sql)
-    if (this.#events.has('query')) return this.#observe(statement, () => this.driver.run(statement))
+    if (this.#isHeard) return this.#observe(statement, () => this.driver.run(statement))
     return this.#runNow(statement) ?? this.#runSoon(statement)
   }
 
   async runEach(given: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
     const statement = this.replaced(given, sets)
     this.lease.note(statement.sql)
-    if (this.#events.has('query')) {
+    if (this.#isHeard) {
       return this.#observe(
         { ...statement, parameters: sets[0] ?? [] },
         () => this.driver.runEach(statement, sets),
@@ -104,9 +119,9 @@ export class Wire {
   }
 
   #tellBegin({ isolation, readOnly }: BeginOptions): void {
-    if (!this.#events.has('begin')) return
+    if (!this.#isFollowed('begin')) return
     const how = { ...(isolation !== undefined && { isolation }), ...(readOnly !== undefined && { readOnly }) }
-    tell(this.#events, 'begin', { connection: this.#owner.connection, ...how })
+    this.#tellTransaction('begin', { connection: this.#owner.connection, ...how })
   }
 
   /** Commits within the call. Undefined, with nothing done, where the driver would have to wait. */
@@ -145,7 +160,21 @@ export class Wire {
 
   /** Tells that the transaction has ended. */
   tellEnd(event: 'commit' | 'rollback'): void {
-    if (this.#events.has(event)) tell(this.#events, event, { connection: this.#owner.connection })
+    if (this.#isFollowed(event)) this.#tellTransaction(event, { connection: this.#owner.connection })
+  }
+
+  /** Whether anybody wants to know of transactions. */
+  #isFollowed(event: TransactionMessage['event']): boolean {
+    return this.#events.has(event) || channels.transaction.hasSubscribers
+  }
+
+  #tellTransaction(event: TransactionMessage['event'], payload: TransactionEvent): void {
+    tell(this.#events, event, payload)
+    if (!channels.transaction.hasSubscribers) return
+    const now = performance.now()
+    const ended = event === 'begin' ? {} : { durationMs: now - (this.#beganAt ?? now) }
+    this.#beganAt = event === 'begin' ? now : undefined
+    channels.transaction.publish({ event, ...payload, ...ended } satisfies TransactionMessage)
   }
 
   /** Tells that a two-phase transaction has taken a step. */
@@ -184,10 +213,10 @@ export class Wire {
     batch: number | undefined,
     end: Pick<QueryEvent, 'rowCount' | 'error'>,
   ): void {
-    if (!this.#events.has('query')) return
+    if (!this.#isHeard) return
     const { connection, hideParameters } = this.#owner
     const options = this.#owner.executionOptions()
-    tell(this.#events, 'query', {
+    const event: QueryEvent = {
       sql,
       parameters: hideParameters ? undefined : parameters,
       durationMs: performance.now() - start,
@@ -195,7 +224,9 @@ export class Wire {
       executionOptions: executionOptions === undefined ? options : { ...options, ...executionOptions },
       ...(batch !== undefined && { batch }),
       ...end,
-    })
+    }
+    tell(this.#events, 'query', event)
+    if (channels.query.hasSubscribers) channels.query.publish(event)
   }
 
   /**

@@ -1,6 +1,7 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
+  isOrphanOf,
   knownCollection,
   knownRelated,
   lostRelated,
@@ -88,8 +89,7 @@ function doomOrphans(unit: UnitOfWork): void {
 }
 
 function doomOrphan(unit: UnitOfWork, orphan: InstanceState, link: RelationLink): void {
-  if (orphan.owner === unit && orphan.status === 'persistent' && orphan.parents?.get(link) === null)
-    unit.doomed.add(orphan)
+  if (orphan.owner === unit && orphan.status === 'persistent' && isOrphanOf(orphan, link)) unit.doomed.add(orphan)
 }
 
 async function followDeletes(
@@ -130,5 +130,5 @@ function isTakenByOther(member: InstanceState, parent: InstanceState, link: Rela
 
 /** Whether all members are in memory. */
 function isKnown(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? knownCollection(state, link)?.isLoaded === true : state.related?.[link.index] !== undefined
+  return link.toMany ? knownCollection(state, link)?.isWhole === true : state.related?.[link.index] !== undefined
 }

@@ -35,14 +35,14 @@ export async function forgetStoredPairs(unit: UnitOfWork, connectionFor: Connect
 
 function unsureAdditions(state: InstanceState, link: RelationLink): Addition[] {
   const collection = knownCollection(state, link)
-  if (collection === undefined || collection.isLoaded || state.storedKey === undefined) return []
+  if (collection === undefined || collection.isWhole || state.storedKey === undefined) return []
   const unsure: Addition[] = []
   for (const item of collection.added) {
     const other = stateOf(item)
     const { inverse } = link
     const opposite = inverse === undefined ? undefined : knownCollection(other, inverse)
-    if (other.storedKey === undefined || opposite?.isLoaded === true) {
-      if (opposite?.isLoaded === true && !opposite.added.has(state.instance)) collection.added.delete(item)
+    if (other.storedKey === undefined || opposite?.isWhole === true) {
+      if (opposite?.isWhole === true && !opposite.added.has(state.instance)) collection.added.delete(item)
       continue
     }
     unsure.push({ collection, item, key: pairKey(link.through as PairTable, state.storedKey, other.storedKey) })

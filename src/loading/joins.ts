@@ -4,6 +4,7 @@ import { nameOf, type RelationLink } from '../mapping/index.ts'
 import { checkOptions, describeValue, rule } from '../support/index.ts'
 import { readWhere } from './conditions.ts'
 import { aliasedTable, type EntityTable, standsFor } from './entity-table.ts'
+import { hasOwnCondition } from './own-condition.ts'
 import { type Join, type QueryState, scopeIn } from './query-state.ts'
 import { hasPairs, pairsBetween, tied } from './relation-conditions.ts'
 import { relationIn } from './relation-paths.ts'
@@ -70,7 +71,8 @@ function joinOf(
   const joined = { ...scope, joined: [...scope.joined, table] }
   const extra = on === undefined ? undefined : readWhere(joined, `${call} on`, [on])
   const nodes = joinNodes(type, parent, link, table, extra?.toNode())
-  const shape = extra === undefined ? `${type} ${parent.name}.${link.index} ${as}` : undefined
+  const isPlain = extra === undefined && !hasOwnCondition(link)
+  const shape = isPlain ? `${type} ${parent.name}.${link.index} ${as}` : undefined
   return { table, link, parent: parent.name, shape, values: [], toNodes: () => nodes }
 }
 
@@ -83,7 +85,7 @@ function refuseTaken(own: EntityTable, { joins }: QueryState, call: string, link
 }
 
 /** A relation through a table of pairs is one join: an outer one then gives no row for a pair without its target. */
-function joinNodes(
+export function joinNodes(
   type: JoinType,
   parent: EntityTable,
   link: RelationLink,

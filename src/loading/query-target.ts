@@ -3,6 +3,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
 import type { BulkWrite } from './bulk.ts'
 import type { RowSelect } from './rows.ts'
+import type { JoinedPlan } from './strategies/joined-plan.ts'
 import type { LoadPlan } from './strategies/load-plan.ts'
 
 /** A select of whole entities, ready to run. */
@@ -15,6 +16,8 @@ export interface EntitySelect {
   readonly populateExisting: boolean
   /** What is said of the loading of relations and columns. */
   readonly plan: LoadPlan
+  /** The relations that come in the same rows, behind the columns. */
+  readonly joined?: JoinedPlan
   /** Overrides the session's autoflush for this statement. */
   readonly autoflush?: boolean
   readonly lock?: LockOptions

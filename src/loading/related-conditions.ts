@@ -1,6 +1,7 @@
 import type { OperationNode } from 'kysely'
 import type { RelationLink } from '../mapping/index.ts'
 import { aliasedTable, type EntityTable } from './entity-table.ts'
+import { hasOwnCondition } from './own-condition.ts'
 import { type Condition, type QueryState, valuesOf } from './query-state.ts'
 import { existsNode, hasPairs, pairsBetween, tied } from './relation-conditions.ts'
 
@@ -20,7 +21,7 @@ export function relatedCondition(
   negated: boolean,
 ): Condition {
   const shapes = state.conditions.map(({ shape }) => shape)
-  const known = shapes.every((shape) => shape !== undefined)
+  const known = !hasOwnCondition(link) && shapes.every((shape) => shape !== undefined)
   const key = `${outer.name}.${link.index} ${inner.node.table.identifier.name}`
   return {
     shape: known ? `${negated ? 'no' : 'has'} ${key}(${shapes.join(';')})` : undefined,
@@ -41,5 +42,6 @@ function existing(
   const alias = `${inner.node.table.identifier.name}_pairs`
   const { from, toSource, toTarget } = pairsBetween(link, outer, inner, alias)
   const target = existsNode(inner.from, [toTarget, ...narrowed], false)
-  return existsNode(from, narrowed.length === 0 ? [toSource] : [toSource, target], negated)
+  const isPlain = narrowed.length === 0 && !hasOwnCondition(link)
+  return existsNode(from, isPlain ? [toSource] : [toSource, target], negated)
 }

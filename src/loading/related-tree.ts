@@ -1,12 +1,15 @@
 import { type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, knownOne, knownRelated, stateOf } from '../state/index.ts'
 import { isLoaded, loadRelation, type RelatedSource, readExpired, relatedValue } from './related.ts'
-import { isEager, type LoadPlan } from './strategies/load-plan.ts'
+import { comesAlong, isEager, type LoadPlan } from './strategies/load-plan.ts'
+import { renew } from './strategies/renew.ts'
 
 /** How the relations of instances are loaded. */
 export interface TreeOptions {
   /** Drop what is loaded and read it again, unflushed changes included. */
   readonly populateExisting: boolean
+  /** With it: the instances whose relations were read again already. */
+  readonly renewed?: Set<InstanceState> | undefined
 }
 
 /**
@@ -20,7 +23,7 @@ export function loadTree(
   plan: LoadPlan,
   options: TreeOptions,
 ): Promise<void> {
-  const renewed = options.populateExisting ? new Set<InstanceState>() : undefined
+  const renewed = options.populateExisting ? (options.renewed ?? new Set<InstanceState>()) : undefined
   return loadLevel({ ...source, ...options, renewed, followed: new Map() }, model, states, plan, [])
 }
 
@@ -29,16 +32,6 @@ interface TreeSource extends RelatedSource {
   readonly renewed: Set<InstanceState> | undefined
   /** The instances whose relations to their own kind were followed, so that a circle of rows is followed once. */
   readonly followed: Map<RelationLink, Set<InstanceState>>
-}
-
-function renew({ unit, renewed }: TreeSource, states: readonly InstanceState[]): void {
-  if (renewed === undefined) return
-  for (const state of states) {
-    if (renewed.has(state)) continue
-    renewed.add(state)
-    if (state.related === undefined) continue
-    for (const link of linksOf(state.model)) unit.expireRelation(state, link)
-  }
 }
 
 /** Loads what is said of the targets of a relation that is loaded, for those of several owners. */
@@ -51,7 +44,7 @@ export async function loadBelow(
   if (!hasRelationsToLoad(link.target, below)) return
   const loaded = owners.filter((owner) => isLoaded(owner, link))
   const tree = { ...source, renewed: undefined, followed: new Map() }
-  const targets = await loadOne(tree, loaded, link, below)
+  const targets = await targetsLoaded(tree, loaded, link, below)
   await loadLevel(tree, link.target, targets, below, [link])
 }
 
@@ -68,11 +61,12 @@ async function loadLevel(
   path: readonly RelationLink[],
 ): Promise<void> {
   if (states.length === 0 || model.relations.length === 0) return
-  renew(source, states)
+  if (source.renewed !== undefined) renew(source.unit, states, source.renewed)
   for (const link of linksToLoad(model, plan, path)) {
     const below = plan.below(link)
     const owners = plan.recurses(link) ? notFollowed(source, states, link) : states
-    const targets = await loadOne(source, owners, link, below)
+    if (plan.strategyOf(link) !== 'containsEager') await loadRelation(source, owners, link, below)
+    const targets = await targetsLoaded(source, owners, link, below)
     await loadLevel(source, link.target, targets, below, [...path, link])
   }
 }
@@ -89,18 +83,13 @@ function linksToLoad(model: EntityModel, plan: LoadPlan, path: readonly Relation
   return linksOf(model).filter((link) => isEager(plan.strategyOf(link)) && (plan.names(link) || comesAlong(link, path)))
 }
 
-/** Whether a relation comes along by its mapping: not one that leads back, and one to its own kind no further than it says. */
-export function comesAlong(link: RelationLink, path: readonly RelationLink[]): boolean {
-  const { joinDepth, lazy } = link.options
-  const isToOwnKind = link.source === link.target
-  const levels = joinDepth ?? (isToOwnKind && lazy === 'joined' ? 0 : 1)
-  const sofar = path.filter((before) => before === link).length
-  return sofar < levels && (link.inverse === undefined || path.at(-1) !== link.inverse)
-}
-
-/** One relation of all instances; gives its targets, each once, all of them readable. */
-async function loadOne(source: TreeSource, states: readonly InstanceState[], link: RelationLink, below: LoadPlan) {
-  await loadRelation(source, states, link, below)
+/** The targets of a relation that is loaded, each once, all of them readable. */
+async function targetsLoaded(
+  source: TreeSource,
+  states: readonly InstanceState[],
+  link: RelationLink,
+  below: LoadPlan,
+): Promise<InstanceState[]> {
   if (!link.toMany) keepKnown(source, states, link)
   const targets = targetsOf(states, link)
   await readExpired(source, targets, below)

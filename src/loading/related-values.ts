@@ -5,6 +5,7 @@ import { type InstanceState, stateOf, tryStateOf } from '../state/index.ts'
 import { describeValue } from '../support/index.ts'
 import { aliasedTable, type EntityTable, entityTable } from './entity-table.ts'
 import { LateValue } from './late-value.ts'
+import { hasOwnCondition } from './own-condition.ts'
 import type { Condition } from './query-state.ts'
 import { allEqual, columnIn, existsNode, hasPairs, isNull, pairsBetween, tied } from './relation-conditions.ts'
 
@@ -88,8 +89,18 @@ function toNothing(table: EntityTable, link: RelationLink, negated: boolean): Op
 }
 
 function toInstance(call: string, table: EntityTable, link: RelationLink, state: InstanceState): OperationNode {
+  if (hasOwnCondition(link)) return toOneThat(call, table, link, state)
   const target = entityTable(table.dialect, link.target)
   return allEqual(link.pairs.map((pair) => [columnIn(table, pair.source), late(call, target, state, pair.target)]))
+}
+
+/** Where more than a key ties them, the row must lead to the very row that is meant. */
+function toOneThat(call: string, table: EntityTable, link: RelationLink, state: InstanceState): OperationNode {
+  const target = aliasedTable(table, link.target, { name: link.property, alias: `${link.property}_one` })
+  const key = link.target.key.map((column) => [columnIn(target, column), late(call, target, state, column)] as const)
+  if (!hasPairs(link)) return existsNode(target.from, [tied(link, table, target), allEqual(key)], false)
+  const { from, toSource, toTarget } = pairsOf(link, table, target)
+  return existsNode(from, [toSource, existsNode(target.from, [toTarget, allEqual(key)], false)], false)
 }
 
 /** A row that leads to nothing leads to another than the one that is meant, too. */
@@ -108,11 +119,19 @@ function late(call: string, table: EntityTable, state: InstanceState, column: Co
 /** The rows whose collection holds an instance. @throws ArgumentError for what is no collection, or no instance of it */
 export function readContains(table: EntityTable, call: string, link: RelationLink, value: unknown): Condition {
   const state = instanceOf(call, link, value)
-  if (!hasPairs(link)) return fixed(toInstance(call, table, link, state))
+  if (!hasPairs(link) || hasOwnCondition(link)) return fixed(toInstance(call, table, link, state))
   const target = entityTable(table.dialect, link.target)
   const { from, toSource, held } = pairsOf(link, table, target)
   const toTarget = link.target.key.map((key, i) => [held[i] as OperationNode, late(call, target, state, key)] as const)
   return fixed(existsNode(from, [toSource, allEqual(toTarget)], false))
+}
+
+function fromOneThat(call: string, table: EntityTable, link: RelationLink, state: InstanceState): OperationNode {
+  const owner = aliasedTable(table, link.source, { name: 'source', alias: `${link.property}_owner` })
+  const key = link.source.key.map((column) => [columnIn(owner, column), late(call, owner, state, column)] as const)
+  if (!hasPairs(link)) return existsNode(owner.from, [tied(link, owner, table), allEqual(key)], false)
+  const { from, toSource, toTarget } = pairsOf(link, owner, table)
+  return existsNode(from, [toTarget, existsNode(owner.from, [toSource, allEqual(key)], false)], false)
 }
 
 function pairsOf(link: Parameters<typeof pairsBetween>[0], source: EntityTable, target: EntityTable) {
@@ -132,6 +151,7 @@ export function readParent(table: EntityTable, call: string, parent: unknown, pr
     throw new ArgumentError(`${call}: ${nameOf(model)} has no relation '${property}' to ${nameOf(table.model)}.`)
   }
   const state = stateOf(parent as object)
+  if (hasOwnCondition(link)) return fixed(fromOneThat(call, table, link, state))
   const owner = entityTable(table.dialect, model)
   if (!hasPairs(link)) {
     const pairs = link.pairs.map(

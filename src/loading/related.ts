@@ -1,7 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { MultipleResultsError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
-import type { MemberOrder } from '../sql/index.ts'
 import {
   collectionOf,
   foreignKeyOf,
@@ -13,6 +12,8 @@ import {
   type UnitOfWork,
 } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
+import { memberOrder } from './member-order.ts'
+import { loadFilter } from './own-condition.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
 /** Where the statements of a load run. */
@@ -52,7 +53,7 @@ export async function readStored(
 ): Promise<readonly object[]> {
   if (needsReading(state, link)) await readExpired(source, [state])
   const columns = link.pairs.map((pair) => pair.source)
-  const key = link.holder === 'pairs' ? ownerKey(state, link) : valuesOf(state, columns)
+  const key = link.holder === 'source' ? valuesOf(state, columns) : ownerKey(state, link)
   if (key.some((part) => part === null || part === undefined)) return []
   if (link.holder === 'source') {
     const found = await targetsByKey(source, link, [key], noPlan)
@@ -127,9 +128,9 @@ function hydrateTargets(
   return states
 }
 
-/** Whether a relation can be read without loading it. */
+/** Whether a relation can be read without loading it; a collection of which a part was loaded is not. */
 export function isLoaded(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? collectionOf(state, link).isLoaded : knownOne(state, link) !== undefined
+  return link.toMany ? collectionOf(state, link).isWhole : knownOne(state, link) !== undefined
 }
 
 /** What the loaded relation of one instance is: the instance, null, or the members. */
@@ -236,7 +237,7 @@ async function loadMembers(
 
 /** The stored values by which members point at their owner. */
 function ownerKey(state: InstanceState, link: RelationLink): unknown[] {
-  if (link.through !== undefined) return [...(state.storedKey ?? [])]
+  if (isByOwnKey(link)) return [...(state.storedKey ?? [])]
   return valuesOf(
     state,
     link.pairs.map(({ source }) => source),
@@ -251,14 +252,9 @@ async function readMembers(
   below: LoadPlan,
 ): Promise<void> {
   const connection = await source.connectionFor(link.target)
-  const { statements, dialect } = connection
-  const order = orderOf(link)
-  const foreignKey = link.pairs.map(({ target }) => target)
+  const { dialect } = connection
   const columns = below.columnsOf(link.target)
-  const select =
-    link.through === undefined
-      ? statements.selectMembers(link.target, columns, foreignKey, order)
-      : statements.selectPaired(link.target, columns, link.through, order)
+  const select = membersSelect(connection, link, columns)
   const owners = ownerReader(link, dialect, columns)
   for (const statement of select(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
@@ -270,14 +266,32 @@ async function readMembers(
   }
 }
 
+function membersSelect({ statements, dialect }: Connection, link: RelationLink, columns: readonly ColumnModel[]) {
+  const { source, target, through } = link
+  const order = memberOrder(link)
+  const filter = loadFilter(dialect, link)
+  if (link.holder === 'condition' && filter !== undefined) {
+    return statements.selectJoined(target, columns, source, filter, order)
+  }
+  if (through !== undefined) return statements.selectPaired(target, columns, through, order, filter)
+  const foreignKey = link.pairs.map((pair) => pair.target)
+  return statements.selectMembers(target, columns, foreignKey, order, filter)
+}
+
+/** Whether rows of the load say which owner they belong to by the owner's primary key. */
+function isByOwnKey({ through, holder }: RelationLink): boolean {
+  return through !== undefined || holder === 'condition'
+}
+
 /** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what stands behind its columns. */
 function ownerReader(
   link: RelationLink,
   dialect: Connection['dialect'],
   read: readonly ColumnModel[],
 ): (row: unknown[]) => IdentityKey | undefined {
-  const columns = link.through?.sourceColumns ?? link.pairs.map(({ target }) => target)
-  const behind = link.through === undefined ? columns.filter((column) => !read.includes(column)) : columns
+  const ownKey = link.holder === 'condition' ? link.source.key : undefined
+  const columns = link.through?.sourceColumns ?? ownKey ?? link.pairs.map(({ target }) => target)
+  const behind = !isByOwnKey(link) ? columns.filter((column) => !read.includes(column)) : columns
   const decoders = columns.map(
     (column) => dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined,
   )
@@ -292,10 +306,20 @@ function ownerReader(
   }
 }
 
-function giveMembers(state: InstanceState, link: RelationLink, members: readonly object[]): void {
+/**
+ * Gives an instance what was found for a relation, unless it was told meanwhile.
+ *
+ * @param isPart whether there may be more members than were found
+ */
+export function giveMembers(
+  state: InstanceState,
+  link: RelationLink,
+  members: readonly object[],
+  isPart = false,
+): void {
   if (link.toMany) {
     const collection = collectionOf(state, link)
-    if (!collection.isLoaded) collection.load(members)
+    if (!collection.isWhole) collection.load(members, isPart)
     return
   }
   if (members.length > 1) throw severalForOne(state, link, members.length)
@@ -306,19 +330,4 @@ function severalForOne(state: InstanceState, link: RelationLink, count: number):
   return new MultipleResultsError(
     `Loading ${state.describe()}.${link.property}: a ${link.kind} relation has one row at most, ${count} were found.`,
   )
-}
-
-/** The order that the relation was declared with. */
-function orderOf(link: RelationLink): MemberOrder[] {
-  const { orderBy } = link.options
-  if (orderBy === undefined) return []
-  const terms = typeof orderBy === 'string' || isPairTerm(orderBy) ? [orderBy] : orderBy
-  return terms.map((term) => {
-    const [property, direction] = typeof term === 'string' ? [term, 'asc' as const] : (term as [string, 'asc' | 'desc'])
-    return { column: link.target.columnOf.get(property) as ColumnModel, direction }
-  })
-}
-
-function isPairTerm(term: unknown): term is readonly [string, 'asc' | 'desc'] {
-  return Array.isArray(term) && term.length === 2 && (term[1] === 'asc' || term[1] === 'desc')
 }

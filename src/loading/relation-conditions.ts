@@ -16,6 +16,7 @@ import {
 } from 'kysely'
 import type { ColumnModel, RelationLink } from '../mapping/index.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
+import { narrowed, ownCondition } from './own-condition.ts'
 
 /** One column or value, compared with another. */
 type Pair = readonly [left: OperationNode, right: OperationNode]
@@ -37,9 +38,12 @@ export interface PairsInQuery {
   readonly held: readonly OperationNode[]
 }
 
-/** The columns by which a relation ties two tables, where no table of pairs stands between them. */
+/** What ties two tables by a relation: columns, and the condition of its own that it may have; where no table of pairs stands between them. */
 export function tied(link: RelationLink, source: EntityTable, target: EntityTable): OperationNode {
-  return allEqual(link.pairs.map((pair) => [columnIn(source, pair.source), columnIn(target, pair.target)] as const))
+  const own = ownCondition(link, source, target)
+  if (link.holder === 'condition' && own !== undefined) return own
+  const pairs = link.pairs.map((pair) => [columnIn(source, pair.source), columnIn(target, pair.target)] as const)
+  return narrowed(allEqual(pairs), own)
 }
 
 /** The table of pairs between two tables. */
@@ -57,7 +61,10 @@ export function pairsBetween(
   return {
     from: aliased(pairs.node, alias),
     toSource: allEqual(link.source.key.map((key, i) => [columnIn(source, key), owned[i] as OperationNode])),
-    toTarget: allEqual(link.target.key.map((key, i) => [columnIn(target, key), held[i] as OperationNode])),
+    toTarget: narrowed(
+      allEqual(link.target.key.map((key, i) => [columnIn(target, key), held[i] as OperationNode])),
+      ownCondition(link, source, target),
+    ),
     owned,
     held,
   }

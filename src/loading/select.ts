@@ -21,6 +21,8 @@ import { type QueryState, shapeOf, valuesOf } from './query-state.ts'
 import type { EntitySelect } from './query-target.ts'
 import type { RowSelect } from './rows.ts'
 import { levelOf } from './sources.ts'
+import { type JoinedPlan, joinedPlan } from './strategies/joined-plan.ts'
+import { joinedSelect } from './strategies/joined-select.ts'
 import { asTranslated } from './translated.ts'
 
 /** More rows than any table has: OFFSET needs a LIMIT before it on some databases, and does not mind on the others. */
@@ -36,12 +38,15 @@ interface Compiled {
 /** The select of whole entities that a query's state means. */
 export function entitySelect(table: EntityTable, state: QueryState): EntitySelect {
   const { autoflush, lock, executionOptions, populateExisting, plan } = state
+  const joined = joinedPlan(table, state)
+  const wide = table.wide || joined?.nodes.some((node) => node.table.wide) === true
   return {
     model: table.model,
     columns: plan.columnsOf(table.model),
-    statement: { ...compileRows(table, state), rows: 'array', typed: true, ...(table.wide ? { wide: true } : {}) },
+    statement: { ...compileRows(table, state, joined), rows: 'array', typed: true, ...(wide ? { wide } : {}) },
     populateExisting,
     plan,
+    ...(joined === undefined ? {} : { joined }),
     ...(autoflush === undefined ? {} : { autoflush }),
     ...(lock === undefined ? {} : { lock }),
     ...(executionOptions === undefined ? {} : { executionOptions }),
@@ -63,8 +68,16 @@ export function rowSelect(table: EntityTable, state: QueryState): RowSelect {
 }
 
 /** The text of the select of whole entities, and its values. */
-export function compileRows(table: EntityTable, state: QueryState): Compiled {
-  return compiled(table, 'rows', state, () => locked(table, state, selectNode(table, state)))
+export function compileRows(
+  table: EntityTable,
+  state: QueryState,
+  joined: JoinedPlan | undefined = joinedPlan(table, state),
+): Compiled {
+  if (joined === undefined) return compiled(table, 'rows', state, () => locked(table, state, selectNode(table, state)))
+  const columns = state.plan.columnsOf(table.model)
+  return compiled(table, `rows${joined.shape}`, state, () =>
+    locked(table, state, joinedSelect(table, selectNode(table, state), columns, joined)),
+  )
 }
 
 /** `select count(*)`: over the rows that the query would give, so limit, offset and distinct count too. */

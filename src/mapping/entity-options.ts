@@ -34,6 +34,11 @@ export interface EntityOptions<Property extends string = string> {
    * which saves a SELECT where the database has no RETURNING; keys and versions are read back all the same. Default: true.
    */
   readonly eagerDefaults?: boolean
+  /**
+   * With several relations that cascade `delete-orphan` to the entity: an instance is an orphan only when all of them have let it go.
+   * `false`: when one has. Default: false.
+   */
+  readonly legacyIsOrphan?: boolean
 }
 
 /** How a flush treats the rows of an entity. */
@@ -41,6 +46,7 @@ export interface FlushOptions {
   readonly batch: boolean
   readonly confirmDeletedRows: boolean
   readonly eagerDefaults: boolean
+  readonly legacyIsOrphan: boolean
 }
 
 /** The options of an entity, checked. */
@@ -54,6 +60,7 @@ const FLUSH_DEFAULTS: FlushOptions = {
   batch: true,
   confirmDeletedRows: true,
   eagerDefaults: true,
+  legacyIsOrphan: false,
 }
 const FLUSH_NAMES = Object.keys(FLUSH_DEFAULTS) as readonly (keyof FlushOptions)[]
 

@@ -21,7 +21,8 @@ export {
 export { defineEntity } from './define-entity.ts'
 export type { EntityOptions, IndexOption } from './entity-options.ts'
 export { type ForeignKey, type ForeignKeyGraph, foreignKeyGraph } from './foreign-keys.ts'
-export { type ColumnPair, linkOf, linksOf, pairTablesOf, type RelationLink } from './links.ts'
+export type { JoinCondition, TargetFilter } from './join-condition.ts'
+export { type ColumnPair, linkOf, linksOf, ownersOf, pairTablesOf, type RelationLink } from './links.ts'
 export type {
   ColumnKind,
   ColumnModel,

@@ -22,8 +22,8 @@ export interface RelationLink extends RelationModel {
   readonly toMany: boolean
   /** What the collection is to the program. */
   readonly shape: ShapeModel
-  /** Who holds the foreign key: this entity, the target, or a table of pairs. */
-  readonly holder: 'source' | 'target' | 'pairs'
+  /** Who holds the foreign key: this entity, the target, a table of pairs, or nobody where a condition ties the two. */
+  readonly holder: 'source' | 'target' | 'pairs' | 'condition'
   /** The columns on both sides that hold the same values; empty where a table of pairs stands between. */
   readonly pairs: readonly ColumnPair[]
   readonly through: PairTable | undefined
@@ -41,11 +41,26 @@ export function linksOf(model: EntityModel): readonly RelationLink[] {
   if (links === undefined) {
     links = model.relations.length === 0 ? none : [...relationsOf(model).values()].map(makeLink)
     known.set(model, links)
+    for (const link of links) noteOwner(link)
   }
   return links
 }
 
 const none: readonly RelationLink[] = Object.freeze([])
+
+const owners = new WeakMap<EntityModel, Set<RelationLink>>()
+
+/** The relations that own instances of an entity (`delete-orphan`): those of the entities that it refers to, and of all in use. */
+export function ownersOf(model: EntityModel): readonly RelationLink[] {
+  for (const { target } of linksOf(model)) linksOf(target)
+  return [...(owners.get(model) ?? [])]
+}
+
+function noteOwner(link: RelationLink): void {
+  if (!link.ownsTarget) return
+  const known = owners.get(link.target) ?? new Set<RelationLink>()
+  owners.set(link.target, known.add(link))
+}
 
 /** The relation of that property, or undefined. */
 export function linkOf(model: EntityModel, property: string): RelationLink | undefined {
@@ -80,9 +95,11 @@ interface Connected {
 }
 
 function connectionOf(relation: RelationModel): Connected {
-  const { kind, source, target } = relation
+  const { kind, source, target, options } = relation
+  if (options.on !== undefined) return { holder: 'condition', pairs: [], through: undefined }
   if (kind === 'manyToMany') return { holder: 'pairs', pairs: [], through: pairTableOf(relation) }
   if (kind === 'manyToOne' || (kind === 'oneToOne' && holdsKey(relation))) {
+    if (options.where !== undefined) throw filteredOne(relation)
     return { holder: 'source', pairs: keyPairs(relation, source, target), through: undefined }
   }
   const pairs = keyPairs(relation, target, source).map(({ source: held, target: key }) => ({
@@ -90,6 +107,13 @@ function connectionOf(relation: RelationModel): Connected {
     target: held,
   }))
   return { holder: 'target', pairs, through: undefined }
+}
+
+function filteredOne(relation: RelationModel): MappingError {
+  return new MappingError(
+    `${placeOf(relation)}: its own key says which row it points at, so it cannot be narrowed by where; give { viewOnly: true, on: … }, ` +
+      'whose condition says all.',
+  )
 }
 
 /** A one-to-one side holds the key when it names it, or when only it refers to the other. */

@@ -139,6 +139,8 @@ export interface EntityModel {
   readonly confirmDeletedRows: boolean
   /** Whether what the database makes is read back at once. */
   readonly eagerDefaults: boolean
+  /** All relations that own an instance must let it go before it is an orphan. */
+  readonly legacyIsOrphan: boolean
   /** The class's name where it is known, else the table's; for messages. */
   readonly name: string
   readonly table: string

@@ -117,6 +117,7 @@ function makeModel(
     batch: true,
     confirmDeletedRows: true,
     eagerDefaults: true,
+    legacyIsOrphan: false,
     key: Object.freeze(columns),
     version: undefined,
     generated: Object.freeze([]),

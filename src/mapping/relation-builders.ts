@@ -2,6 +2,7 @@ import { MappingError } from '../errors.ts'
 import { parseCascade } from './cascade.ts'
 import { type CollectionShape, isCollectionShape } from './collection-shape.ts'
 import { found, listed } from './found.ts'
+import { checkConditions } from './join-condition.ts'
 import { checkOptionNames } from './option-names.ts'
 import {
   type GivenRelationOptions,
@@ -77,10 +78,19 @@ export function manyToMany<Class, const Shape extends CollectionShape = 'array'>
 
 const SHARED = ['backPopulates', 'cascade', 'lazy', 'joinDepth', 'viewOnly', 'postUpdate']
 const OPTION_NAMES: Readonly<Record<RelationKind, readonly string[]>> = {
-  manyToOne: [...SHARED, 'foreignKey', 'singleParent'],
-  oneToMany: [...SHARED, 'collection', 'foreignKey', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
-  oneToOne: [...SHARED, 'foreignKey', 'passiveDeletes', 'passiveUpdates', 'singleParent'],
-  manyToMany: [...SHARED, 'collection', 'through', 'throughColumns', 'orderBy', 'passiveDeletes', 'singleParent'],
+  manyToOne: [...SHARED, 'foreignKey', 'on', 'singleParent'],
+  oneToMany: [...SHARED, 'collection', 'foreignKey', 'on', 'where', 'orderBy', 'passiveDeletes', 'passiveUpdates'],
+  oneToOne: [...SHARED, 'foreignKey', 'on', 'where', 'passiveDeletes', 'passiveUpdates', 'singleParent'],
+  manyToMany: [
+    ...SHARED,
+    'collection',
+    'where',
+    'through',
+    'throughColumns',
+    'orderBy',
+    'passiveDeletes',
+    'singleParent',
+  ],
 }
 
 function describeRelation(
@@ -97,6 +107,7 @@ function describeRelation(
   checkOptionValues(place, options)
   const cascade = parseCascade(place, options.cascade, options.viewOnly === true)
   checkOrphans(place, kind, options, cascade.has('delete-orphan'))
+  checkConditions(place, options)
   if (options.passiveDeletes === 'all' && cascade.has('delete')) {
     throw new MappingError(
       `${place}: passiveDeletes 'all' leaves every child to the database, and the cascade 'delete' deletes them; leave one of the two ` +
@@ -117,6 +128,7 @@ function checkOrphans(place: string, kind: RelationKind, options: GivenRelationO
 
 const isName = (value: unknown) => typeof value === 'string' && value !== ''
 const isNameOrNames = (value: unknown) => isName(value) || isListOf(value, isName)
+const isFunction = (value: unknown) => typeof value === 'function'
 const isBoolean = (value: unknown) => typeof value === 'boolean'
 const isOrderTerm = (value: unknown) =>
   isName(value) || (Array.isArray(value) && value.length === 2 && isName(value[0]) && DIRECTIONS.includes(value[1]))
@@ -138,6 +150,8 @@ const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value
     "a property, ['property', 'desc'], or an array of these",
     (value) => isOrderTerm(value) || isListOf(value, isOrderTerm),
   ],
+  on: ['a function that makes a condition', isFunction],
+  where: ['a function that makes a condition', isFunction],
   viewOnly: ['true or false', isBoolean],
   postUpdate: ['true or false', isBoolean],
   singleParent: ['true or false', isBoolean],

@@ -1,5 +1,6 @@
 import type { CascadeName } from './cascade.ts'
 import type { CollectionShape } from './collection-shape.ts'
+import type { JoinCondition, TargetFilter } from './join-condition.ts'
 
 /** What connects two entities, seen from the one whose property it is. */
 export type RelationKind = 'manyToOne' | 'oneToMany' | 'oneToOne' | 'manyToMany'
@@ -41,6 +42,8 @@ export interface ManyToOneOptions extends RelationOptions {
   readonly foreignKey?: string | readonly string[]
   /** An instance has one parent at most; needed for `delete-orphan` on this side. Default: false. */
   readonly singleParent?: boolean
+  /** As for `oneToMany`. */
+  readonly on?: JoinCondition
 }
 
 /** What a relation to many instances, held by a foreign key of theirs, takes. */
@@ -49,6 +52,13 @@ export interface OneToManyOptions<Shape extends CollectionShape = CollectionShap
   readonly collection?: Shape
   /** The property of the other entity that holds this one's key. Default: found by its reference. */
   readonly foreignKey?: string | readonly string[]
+  /**
+   * What makes rows related, instead of a foreign key; the relation must be `viewOnly`.
+   * `(eb) => eb('target.until', '>', eb.ref('source.since'))`
+   */
+  readonly on?: JoinCondition
+  /** What related rows meet beside their foreign key; others are not loaded. `(eb) => eb('city', '=', 'Boston')` */
+  readonly where?: TargetFilter
   /** The order in which the collection is loaded. */
   readonly orderBy?: OrderTerm | readonly OrderTerm[]
   /** Leaves what is not loaded to the database's own ON DELETE; `'all'`: touches no child at all. Default: false. */
@@ -64,6 +74,10 @@ export interface OneToManyOptions<Shape extends CollectionShape = CollectionShap
 export interface OneToOneOptions extends RelationOptions {
   /** The property of this entity that holds the other's key. Left out on the side whose key the other holds. */
   readonly foreignKey?: string | readonly string[]
+  /** As for `oneToMany`: the latest of many, for example. */
+  readonly on?: JoinCondition
+  /** As for `oneToMany`; on the side whose key the other holds. */
+  readonly where?: TargetFilter
   readonly passiveDeletes?: boolean | 'all'
   /** As for `oneToMany`. Default: true. */
   readonly passiveUpdates?: boolean
@@ -84,6 +98,8 @@ export interface ManyToManyOptions<Shape extends CollectionShape = CollectionSha
    * Default: `userId` for User's `id`. Needed where an entity is related to itself.
    */
   readonly throughColumns?: readonly [own: string | readonly string[], other: string | readonly string[]]
+  /** As for `oneToMany`: what related rows meet beside being paired. */
+  readonly where?: TargetFilter
   readonly orderBy?: OrderTerm | readonly OrderTerm[]
   readonly passiveDeletes?: boolean | 'all'
   readonly singleParent?: boolean

@@ -12,6 +12,7 @@ import type {
   PoolStatus,
   ResourceKeeper,
 } from './contract.ts'
+import { tellPool } from './diagnostics.ts'
 import { Housekeeper } from './housekeeper.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { type Custodian, PoolLease } from './lease.ts'
@@ -88,7 +89,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
     const slot = lifo ? this.#idle[this.#idle.length - 1] : this.#idle[0]
     if (slot === undefined || prePing || this.events.has('checkout') || !this.upkeep.isFit(slot)) return undefined
     this.#takeIdle()
-    return this.#lend(slot, holder)
+    return this.#lend(slot, holder, this.upkeep.clock.now())
   }
 
   acquire(options: AcquireOptions): Promise<Lease<R>> {
@@ -103,7 +104,8 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
     const stack = options.stack ?? this.#whereTaken()
     const slot = this.#takeIdle() ?? this.#takeNewPlace() ?? (await this.#waitInLine(options, startedAt))
     if (!this.#isReady(slot, options)) await this.#makeReady(slot, options, startedAt)
-    if (options.signal?.aborted !== true && !this.#isClosed) return this.#lend(slot, { label: options.label, stack })
+    if (options.signal?.aborted !== true && !this.#isClosed)
+      return this.#lend(slot, { label: options.label, stack }, startedAt)
     this.#putBack(slot)
     throw options.signal?.aborted === true ? options.signal.reason : this.#closedError(options.label)
   }
@@ -157,7 +159,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
     return slot
   }
 
-  #lend(slot: Slot<R>, holder: HolderLabel): Lease<R> {
+  #lend(slot: Slot<R>, holder: HolderLabel, askedAt: number): Lease<R> {
     const loan = this.loanFor(holder)
     slot.machine.enter('lend')
     slot.isNew = false
@@ -165,6 +167,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
     slot.label = loan.label
     slot.stack = loan.stack
     slot.since = this.upkeep.clock.now()
+    tellPool('acquire', this, loan.label, askedAt, this.upkeep.clock)
     const lease = new PoolLease<R>(this, slot)
     this.#housekeeper.lent(slot, lease)
     return lease
@@ -183,12 +186,14 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
   // ------------------------------------------------------------------------------------- giving back
 
   takeBack(slot: Slot<R>): Promise<void> {
+    tellPool('release', this, slot.label, slot.since, this.upkeep.clock)
     slot.machine.enter('takeBack')
     if (this.#isClosed || this.upkeep.isClean(slot)) return this.#putBack(slot)
     return this.#cleanAndPutBack(slot)
   }
 
   giveUp(slot: Slot<R>, reason: unknown, others: boolean): void {
+    tellPool('release', this, slot.label, slot.since, this.upkeep.clock)
     if (others) this.upkeep.invalidateOlderThan(slot, reason)
     this.upkeep.discard(slot, reason)
     this.#freePlace(slot)
@@ -358,6 +363,7 @@ export class QueuePool<R extends object> implements Pool<R>, Custodian<R> {
 
   #timeoutError(label: string, startedAt: number): Error {
     const now = this.upkeep.clock.now()
+    tellPool('timeout', this, label, startedAt, this.upkeep.clock)
     let opening = 0
     for (const slot of this.#slots) if (slot.machine.state === 'opening') opening++
     return waitedInVain({

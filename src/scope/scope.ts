@@ -1,6 +1,6 @@
 import { ScopeMismatchError, SessionClosedError } from '../errors.ts'
 import type { Session, SessionOptions } from '../session/index.ts'
-import { type AsyncContext, attachSuppressed } from '../support/index.ts'
+import { type AsyncContext, attachSuppressed, channels, type ScopeMessage } from '../support/index.ts'
 import { Place } from './place.ts'
 
 let scopesOpened = 0
@@ -21,6 +21,8 @@ export class Scope<S extends Session> extends Place<S> {
   /** The scope around this one. Never one that had ended before: a chain of timers must not become a chain of scopes. */
   #outer: Scope<S> | undefined
   #endedBy: string | undefined
+  /** Where somebody wants to know. */
+  #openedAt: number | undefined
 
   constructor(context: AsyncContext<Scope<S>>, label: string | undefined, terms: ScopeTerms = {}) {
     super()
@@ -28,6 +30,9 @@ export class Scope<S extends Session> extends Place<S> {
     this.label = label ?? `scope ${++scopesOpened}`
     this.#context = context
     this.#outer = context.get()?.nearestOpen
+    if (!channels.scope.hasSubscribers) return
+    this.#openedAt = performance.now()
+    channels.scope.publish({ event: 'open', label: this.label } satisfies ScopeMessage)
   }
 
   /** This scope, or the innermost around it that has not ended. */
@@ -57,7 +62,16 @@ export class Scope<S extends Session> extends Place<S> {
   /** Ends the scope: its session is closed for good, and whoever is left over in it gets no other. */
   end(by: string): Promise<void> {
     this.#endedBy = by
-    return this.close(by)
+    return channels.scope.hasSubscribers ? this.#endAndTell(by) : this.close(by)
+  }
+
+  async #endAndTell(why: string): Promise<void> {
+    try {
+      await this.close(why)
+    } finally {
+      const durationMs = performance.now() - (this.#openedAt ?? performance.now())
+      channels.scope.publish({ event: 'end', label: this.label, durationMs, why } satisfies ScopeMessage)
+    }
   }
 
   /**

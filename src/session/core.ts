@@ -11,11 +11,12 @@ import {
   type UnitListener,
   UnitOfWork,
 } from '../state/index.ts'
-import { attachSuppressed, EventHub } from '../support/index.ts'
+import { attachSuppressed, channels, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
 import type { SessionEvents } from './events.ts'
 import { deactivateAfter } from './failure.ts'
+import { tellFlush } from './flush-message.ts'
 import { Gate } from './gate.ts'
 import { type Closable, list, unlist } from './live.ts'
 import type { Bind, ResolvedSessionOptions } from './options.ts'
@@ -295,6 +296,12 @@ export class SessionCore implements UnitListener {
     const { session } = this
     await this.tell('beforeFlush', { session })
     if (!this.unit.hasWork) return
+    if (channels.flush.hasSubscribers) await tellFlush(this, what, () => this.#write(what))
+    else await this.#write(what)
+  }
+
+  async #write(what: string): Promise<void> {
+    const { session } = this
     const transaction = this.transaction
     try {
       await flushUnit(this.unit, {

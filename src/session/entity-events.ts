@@ -31,6 +31,8 @@ export interface AttributeEvent<Entity, Value = unknown> {
   readonly target: Entity
   readonly property: string
   value: Value
+  /** It follows from a change of the other side of a relation: it can be refused, and not be replaced. */
+  readonly fromOtherSide?: boolean
 }
 
 /** A column or a to-one relation is about to be set. */

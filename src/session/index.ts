@@ -40,3 +40,4 @@ export {
   sessionmaker,
 } from './sessionmaker.ts'
 export type { ExecuteOptions } from './statements.ts'
+export { type ValidatedValue, type ValidatesOptions, type Validation, validates } from './validates.ts'

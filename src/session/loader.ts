@@ -5,8 +5,10 @@ import {
   type BulkWrite,
   type EntitySelect,
   hasRelationsToLoad,
+  hydrateJoined,
   hydrateRows,
   hydrationOf,
+  type KeySelect,
   type LoadPlan,
   noPlan,
   notePlan,
@@ -14,6 +16,7 @@ import {
   type QueryTarget,
   type RowSelect,
   readRows,
+  selectOfKey,
   settled,
   type TreeOptions,
 } from '../loading/index.ts'
@@ -30,6 +33,8 @@ export interface ReadOptions {
   readonly lock: LockOptions | undefined
   /** What is said of the loading of its relations and columns. Default: what the query said that it came from. */
   readonly plan?: LoadPlan
+  /** The instance whose relations are dropped once its row is there. */
+  readonly renew?: InstanceState
 }
 
 /** Everything of a session that reads rows into instances. */
@@ -99,17 +104,37 @@ export class SessionLoader implements QueryTarget {
     columns: readonly ColumnModel[],
     key: readonly unknown[],
     what: string,
-    { populateExisting, lock, plan = noPlan }: ReadOptions,
+    { populateExisting, lock, plan, renew }: ReadOptions,
   ): Promise<InstanceState | null> {
     const { unit } = this.#core
     const bind = this.#core.binds.forModel(model)
     const connection = this.#core.connectionNow(bind, what) ?? (await this.#core.connectionOf(bind, what))
-    const statement = connection.statements.selectByKey(model, columns, lock)(key)
-    const { rows } = await connection.run(statement)
+    const joined = lock === undefined && this.#selectOf(connection, model, columns, key, plan, populateExisting)
+    if (joined) {
+      const { rows } = await connection.run(statementOf(joined))
+      if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
+      return hydrateJoined(unit, connection.dialect, joined, rows, populateExisting ? new Set() : undefined)[0] ?? null
+    }
+    const { rows } = await connection.run(connection.statements.selectByKey(model, columns, lock)(key))
+    if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
     const hydration = hydrationOf(connection.dialect, model, columns)
     const states = hydrateRows(unit, hydration, rows, { populateExisting })
-    notePlan(states, plan)
+    notePlan(states, plan ?? noPlan)
     return states[0] ?? null
+  }
+
+  /** The select that joins what is to come along; only where there is a plan, and the columns are those of it. */
+  #selectOf(
+    { dialect }: Connection,
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    key: readonly unknown[],
+    plan: LoadPlan | undefined,
+    populateExisting: boolean,
+  ): KeySelect | undefined {
+    if (plan === undefined || model.relations.length === 0 || !isSameList(columns, plan.columnsOf(model)))
+      return undefined
+    return selectOfKey(dialect, model, key, plan, populateExisting)
   }
 
   /** The row of an expired instance is gone: the instance leaves, until a rollback brings it back. */
@@ -131,14 +156,15 @@ export class SessionLoader implements QueryTarget {
     const read = [...new Set([...model.key, ...columns])]
     const key = state.storedKey as readonly unknown[]
     const plan = planOf(state)
+    const isWhole = columns.length >= model.loaded.length
     const found = await this.#readByKey(model, columns === model.loaded ? model.loaded : read, key, 'refresh()', {
       populateExisting: true,
       lock,
+      ...(isWhole ? { plan: plan.withColumns(undefined), renew: state } : {}),
     })
     if (found === state) {
       if (!plan.isEmpty) setLoadStyle(state.siblings ?? [], plan)
-      if (columns.length < model.loaded.length) return
-      unit.expireRelations(state)
+      if (!isWhole) return
       return this.loadTree(model, [state], plan, 'refresh()', { populateExisting: false })
     }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
@@ -187,13 +213,25 @@ export class SessionLoader implements QueryTarget {
     rows: readonly unknown[],
     label: string,
   ): Promise<object[]> {
-    const hydration = hydrationOf(connection.dialect, select.model, select.columns)
-    const states = hydrateRows(this.#core.unit, hydration, rows, select)
-    notePlan(states, select.plan)
+    const renewed = select.populateExisting ? new Set<InstanceState>() : undefined
+    const states = this.#hydrate(select, connection, rows, renewed)
     if (select.populateExisting || hasRelationsToLoad(select.model, select.plan)) {
-      await this.loadTree(select.model, states.filter(isThere), select.plan, label, select)
+      await this.loadTree(select.model, states.filter(isThere), select.plan, label, { ...select, renewed })
     }
     return instancesOf(states)
+  }
+
+  #hydrate(
+    select: EntitySelect,
+    { dialect }: Connection,
+    rows: readonly unknown[],
+    renewed: Set<InstanceState> | undefined,
+  ): (InstanceState | null)[] {
+    const { unit } = this.#core
+    if (hasJoined(select)) return hydrateJoined(unit, dialect, select, rows, renewed)
+    const found = hydrateRows(unit, hydrationOf(dialect, select.model, select.columns), rows, select)
+    notePlan(found, select.plan)
+    return found
   }
 
   /** Loads the relations that were asked for with instances, and those that are declared to come along. */
@@ -277,6 +315,14 @@ function statementOf({ statement, executionOptions }: Pick<EntitySelect, 'statem
 
 function isNull(value: unknown): boolean {
   return value === null
+}
+
+function hasJoined(select: EntitySelect): select is KeySelect {
+  return select.joined !== undefined
+}
+
+function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one === other || (one.length === other.length && one.every((item, i) => item === other[i]))
 }
 
 function warnOfNullKey(model: EntityModel): void {

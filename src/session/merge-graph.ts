@@ -30,7 +30,7 @@ function givenOne(source: InstanceState, link: RelationLink): GivenRelation {
 /** The collection of a new instance that was only read, and found empty, says nothing. */
 function givenMembers(source: InstanceState, link: RelationLink): GivenRelation[] {
   const collection = collectionOf(source, link)
-  if (!collection.isLoaded) {
+  if (!collection.isWhole) {
     const { added, removed } = collection
     return collection.isChanged ? [{ kind: 'changes', link, added: [...added], removed: [...removed] }] : []
   }

@@ -92,17 +92,27 @@ export interface StatementShape {
   readonly sql: string
   readonly name: string
   readonly order: readonly number[]
+  /** The values that are always the same, by the place of their placeholder; undefined where there are none. */
+  readonly fixed: ReadonlyMap<number, unknown> | undefined
 }
 
-/** Compiles a template whose values are {@link Slot}s. */
+/** Compiles a template whose values are {@link Slot}s, or values that are sent each time. */
 export function compileShape(dialect: Dialect, source: OperationNodeSource): StatementShape {
   const { sql, parameters } = compileSource(dialect, source)
-  return { sql, name: statementName(sql), order: parameters.map((slot) => (slot as Slot).index) }
+  const fixed = [...parameters.entries()].filter(([, value]) => !(value instanceof Slot))
+  return {
+    sql,
+    name: statementName(sql),
+    order: parameters.map((value) => (value instanceof Slot ? value.index : -1)),
+    fixed: fixed.length === 0 ? undefined : new Map(fixed),
+  }
 }
 
 /** The values of a statement in the order of its placeholders. */
 export function arrange(shape: StatementShape, values: readonly unknown[]): readonly unknown[] {
-  return shape.order.map((index) => values[index])
+  const { order, fixed } = shape
+  if (fixed === undefined) return order.map((index) => values[index])
+  return order.map((index, place) => (index < 0 ? fixed.get(place) : values[index]))
 }
 
 /**

@@ -7,7 +7,7 @@ export { type ExclusiveLockTexts, exclusiveLockTexts, lockFileTexts } from './ex
 export { existingTables } from './existing-tables.ts'
 export { lockClause } from './locks.ts'
 export { createStatements, dropStatements, type SchemaOptions, schemaSql } from './schema.ts'
-export type { MemberOrder, SelectByKey, SelectByKeys } from './select.ts'
+export type { MemberOrder, RelationFilter, SelectByKey, SelectByKeys } from './select.ts'
 export { columnOf, isWide, type Row, type Runner, tableOf } from './statement-parts.ts'
 export { type Statements, statementsOf } from './statements.ts'
 export { checkXid, type TwoPhaseTexts, twoPhaseTexts } from './two-phase.ts'

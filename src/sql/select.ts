@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { type RawBuilder, sql } from 'kysely'
+import { type Expression, type RawBuilder, sql } from 'kysely'
 import type { Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
 import { compileShape, Slot, type StatementShape } from './compile.ts'
@@ -101,8 +101,10 @@ export function selectMembers(
   columns: readonly ColumnModel[],
   match: readonly ColumnModel[],
   order: readonly MemberOrder[],
+  filter?: RelationFilter,
 ): SelectByKeys {
-  return context.shape(model, `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}`, () => {
+  const key = `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}${filterKey(filter)}`
+  return context.shape(model, key, () => {
     const { dialect } = context
     const selected = [...columns, ...match.filter((column) => !columns.includes(column))]
     return listSelect(dialect, {
@@ -110,7 +112,7 @@ export function selectMembers(
       matchNames: match.map((column) => columnOf(dialect, column)),
       selected,
       from: selectFrom(dialect, model, selected),
-      ending: orderBy(dialect, order),
+      ending: sql`${also(filter)}${orderBy(dialect, order)}`,
     })
   })
 }
@@ -124,24 +126,70 @@ export function selectPaired(
   columns: readonly ColumnModel[],
   through: PairTable,
   order: readonly MemberOrder[],
+  filter?: RelationFilter,
 ): SelectByKeys {
   const { sourceColumns, targetColumns } = through
-  const key = `paired ${model.table} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}`
+  const key = `paired ${model.table} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}${filterKey(filter)}`
   return context.shape(through.model, key, () => {
     const { dialect } = context
     const joined = targetColumns.map(
       (column, i) => sql`${columnOf(dialect, column, 'p')} = ${columnOf(dialect, model.key[i] as ColumnModel, 't')}`,
     )
     const owner = sourceColumns.map((column) => columnOf(dialect, column, 'p'))
-    const ownerNamed = owner.map((column, i) => sql`${column} as ${sql.id(`heddle_owner_${i}`)}`)
     return listSelect(dialect, {
       match: sourceColumns,
       matchNames: owner,
       selected: [...columns, ...sourceColumns],
-      from: sql`select ${columnList(dialect, columns, 't')}, ${sql.join(ownerNamed)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
-      ending: orderBy(dialect, order, 't'),
+      from: sql`select ${columnList(dialect, columns, 't')}, ${named(owner)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      ending: sql`${also(filter)}${orderBy(dialect, order, 't')}`,
     })
   })
+}
+
+/** A condition beside the keys. Its tables have their own names in `selectMembers`, `t` in `selectPaired`, else `source` and `target`. */
+export interface RelationFilter {
+  /** Tells it from other conditions between the same entities. */
+  readonly name: string
+  readonly condition: Expression<unknown>
+}
+
+function filterKey(filter: RelationFilter | undefined): string {
+  return filter === undefined ? '' : ` if ${filter.name}`
+}
+
+function also(filter: RelationFilter | undefined): RawBuilder<unknown> {
+  return filter === undefined ? sql`` : sql` and ${filter.condition}`
+}
+
+/**
+ * The same where a condition ties rows of `model`, as `target`, to rows of `source`: each row holds `columns`, then the key of the
+ * source's row.
+ */
+export function selectJoined(
+  context: StatementContext,
+  model: EntityModel,
+  columns: readonly ColumnModel[],
+  source: EntityModel,
+  filter: RelationFilter,
+  order: readonly MemberOrder[],
+): SelectByKeys {
+  const shapeKey = `joined ${model.table} ${columnsKey(columns)} ${orderKey(order)}${filterKey(filter)}`
+  return context.shape(source, shapeKey, () => {
+    const { dialect } = context
+    const owner = source.key.map((column) => columnOf(dialect, column, 'source'))
+    return listSelect(dialect, {
+      match: source.key,
+      matchNames: owner,
+      selected: [...columns, ...source.key],
+      from: sql`select ${columnList(dialect, columns, 'target')}, ${named(owner)} from ${tableOf(dialect, model)} as ${sql.id('target')} inner join ${tableOf(dialect, source)} as ${sql.id('source')} on ${filter.condition}`,
+      ending: orderBy(dialect, order, 'target'),
+    })
+  })
+}
+
+/** The columns of an owner's key under names of their own. */
+function named(owner: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return sql.join(owner.map((column, i) => sql`${column} as ${sql.id(`heddle_owner_${i}`)}`))
 }
 
 /** A column by which members are ordered. */

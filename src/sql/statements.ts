@@ -3,10 +3,12 @@ import type { Dialect, LockOptions } from './dialect.ts'
 import { insertRows } from './insert.ts'
 import {
   type MemberOrder,
+  type RelationFilter,
   type SelectByKey,
   type SelectByKeys,
   selectByKey,
   selectByKeys,
+  selectJoined,
   selectMembers,
   selectPaired,
 } from './select.ts'
@@ -38,12 +40,22 @@ export interface Statements {
     columns: readonly ColumnModel[],
     match: readonly ColumnModel[],
     order: readonly MemberOrder[],
+    filter?: RelationFilter,
   ): SelectByKeys
   /** The same through a table of pairs: rows hold `columns`, then the key of the owner they are paired with. */
   selectPaired(
     model: EntityModel,
     columns: readonly ColumnModel[],
     through: PairTable,
+    order: readonly MemberOrder[],
+    filter?: RelationFilter,
+  ): SelectByKeys
+  /** The same where a condition ties them: rows hold `columns`, then the key of the row of `source`. */
+  selectJoined(
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    source: EntityModel,
+    filter: RelationFilter,
     order: readonly MemberOrder[],
   ): SelectByKeys
   /**
@@ -116,8 +128,12 @@ function makeStatements(dialect: Dialect): Statements {
       return made
     },
     selectByKeys: (model, columns, lock) => selectByKeys(context, model, columns, lock),
-    selectMembers: (model, columns, match, order) => selectMembers(context, model, columns, match, order),
-    selectPaired: (model, columns, through, order) => selectPaired(context, model, columns, through, order),
+    selectMembers: (model, columns, match, order, filter) =>
+      selectMembers(context, model, columns, match, order, filter),
+    selectPaired: (model, columns, through, order, filter) =>
+      selectPaired(context, model, columns, through, order, filter),
+    selectJoined: (model, columns, source, filter, order) =>
+      selectJoined(context, model, columns, source, filter, order),
     insertRows: (runner, model, columns, returning, rows) =>
       insertRows(context, runner, model, columns, returning, rows),
     updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),

@@ -27,6 +27,8 @@ export class Collection implements CollectionSlot {
   removed = new Set<object>()
   /** Whether the program has put anything in, taken anything out, or set it; reading it does not count. */
   wasTouched = false
+  /** Whether there may be stored members that are not in the list. */
+  #isPart = false
   #unloaded: UnloadedList | undefined
 
   constructor(state: InstanceState, link: RelationLink, changes: CollectionChanges, items?: readonly object[]) {
@@ -38,6 +40,11 @@ export class Collection implements CollectionSlot {
 
   get isLoaded(): boolean {
     return this.#list !== undefined
+  }
+
+  /** Whether all members are known; a loaded collection may be a part of them, as a query chose it. */
+  get isWhole(): boolean {
+    return this.#list !== undefined && !this.#isPart
   }
 
   /** What the property gives. */
@@ -79,25 +86,23 @@ export class Collection implements CollectionSlot {
     return true
   }
 
-  /** Takes a member out, likewise. An unloaded collection takes any: it may be stored there. */
+  /** Takes a member out, likewise. A collection that is not known as a whole takes any: it may be stored there. */
   take(item: object): boolean {
     this.wasTouched = true
-    if (this.#list === undefined) {
-      if (this.removed.has(item)) return false
-    } else {
-      if (!this.#memberSet().delete(item)) return false
+    if (this.#list !== undefined && this.#memberSet().delete(item)) {
       Array.prototype.splice.call(this.#list, this.#list.indexOf(item), 1)
-    }
+    } else if (this.isWhole || this.removed.has(item)) return false
     if (!this.added.delete(item)) this.removed.add(item)
     return true
   }
 
-  /** The stored members arrived: what was added and removed meanwhile is put on top of them. */
-  load(stored: readonly object[]): void {
+  /** The stored members arrived, or a part of them: what was added and removed meanwhile is put on top of them. */
+  load(stored: readonly object[], isPart = false): void {
     const { added, removed } = this
     const present = new Set(stored)
     for (const item of added) if (present.has(item)) added.delete(item)
-    for (const item of removed) if (!present.has(item)) removed.delete(item)
+    if (!isPart) for (const item of removed) if (!present.has(item)) removed.delete(item)
+    this.#isPart = isPart
     this.#fill([...stored.filter((item) => !removed.has(item)), ...added])
   }
 
@@ -128,6 +133,7 @@ export class Collection implements CollectionSlot {
     if (content !== undefined && this.#list !== undefined) refill(this.#list, content)
     else if (content !== undefined) this.#fill(content)
     else this.#list = undefined
+    if (content === undefined) this.#isPart = false
     this.#members = undefined
   }
 

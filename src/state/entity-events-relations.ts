@@ -73,7 +73,7 @@ function tellOnly(
   value: object | null,
   oldValue?: object | null,
 ): void {
-  const change = { target, property, value, ...(name === 'set' ? { oldValue } : {}) }
+  const change = { target, property, value, fromOtherSide: true, ...(name === 'set' ? { oldValue } : {}) }
   if (heard(name, change) === value) return
   throw new InvalidRequestError(
     `A listener of '${name}' replaced ${nameOf(source)}.${property}, which is what the other side of the relation was given, or a ` +

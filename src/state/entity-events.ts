@@ -167,6 +167,8 @@ export interface AttributeChange {
   readonly property: string
   value: unknown
   readonly oldValue?: unknown
+  /** It follows from a change of the other side of a relation. */
+  readonly fromOtherSide?: boolean
 }
 
 /** Asks the listeners of an attribute event, and gives the value that is to be taken. */

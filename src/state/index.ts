@@ -31,6 +31,7 @@ export {
 } from './instance-state.ts'
 export { type Instantiate, instantiatorOf } from './instantiate.ts'
 export { type LoadStyle, loadStyleOf, setLoadStyle } from './load-style.ts'
+export { isOrphanOf } from './orphans.ts'
 export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
 export { isForbidden, writeRelation } from './relation-access.ts'
 export { collectionOf } from './relation-sync.ts'

@@ -5,6 +5,7 @@ import { hearAppended, hearAssigned, hearRemoved } from './entity-events-relatio
 import { stateOf } from './inspect.ts'
 import type { InstanceState, RelationChange } from './instance-state.ts'
 import { keyNow, memberKeyOf } from './member-key.ts'
+import { isOrphanOf } from './orphans.ts'
 import { knownRelated } from './reach.ts'
 import { createCollection } from './shaped-collection.ts'
 import { tryStateOf } from './slot.ts'
@@ -87,7 +88,7 @@ function leave(item: object, inverse: RelationLink, instance: object): void {
   noteParent(inverse, instance, null, state)
   if (inverse.toMany) {
     const collection = collectionOf(state, inverse)
-    if (collection.isLoaded && !collection.has(instance)) return
+    if (collection.isWhole && !collection.has(instance)) return
     state.noteRelationChange()
     collection.take(instance)
   } else if (knownOne(state, inverse) === instance) {
@@ -137,7 +138,7 @@ export const collectionChanges: CollectionChanges = {
   remove(collection, value) {
     const { state, link } = collection
     const item = checkedItem(state, link, value) as object
-    if (collection.isLoaded && !collection.has(item)) return
+    if (collection.isWhole && !collection.has(item)) return
     if (link.options.viewOnly === true) {
       collection.take(item)
       return
@@ -173,7 +174,7 @@ export function assignMany(state: InstanceState, link: RelationLink, value: unkn
   const given = value instanceof Map ? value.values() : (value as Iterable<unknown>)
   const items = Array.from(given, (item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
-  if (!collection.isLoaded) throw notLoadedForReplacing(state, link)
+  if (!collection.isWhole) throw notLoadedForReplacing(state, link, collection.isLoaded)
   collection.refuseMembers(items)
   if (value instanceof Map) refuseOtherKeys(state, link, value)
   collection.wasTouched = true
@@ -196,10 +197,14 @@ function refuseOtherKeys(state: InstanceState, link: RelationLink, given: Readon
   }
 }
 
-function notLoadedForReplacing(state: InstanceState, link: RelationLink): InvalidRequestError {
+function notLoadedForReplacing(state: InstanceState, link: RelationLink, isPart: boolean): InvalidRequestError {
+  const found = isPart ? 'only a part of the collection is loaded' : 'the collection is not loaded'
+  const remedy = isPart
+    ? `load all of it with refresh(instance, ['${link.property}'])`
+    : `await instance.${link.property}`
   return new InvalidRequestError(
-    `Setting ${state.describe()}.${link.property}: the collection is not loaded, so what it loses is not known; ` +
-      `await instance.${link.property} first, or use add() and remove().`,
+    `Setting ${state.describe()}.${link.property}: ${found}, so what it loses is not known; ${remedy} first, or use add() and ` +
+      'remove().',
   )
 }
 
@@ -269,7 +274,7 @@ export function leaveCollections(state: InstanceState): void {
 /** A pending instance that its only parent let go leaves the session at once. */
 function expungeOrphan(state: InstanceState, link: RelationLink, item: object): void {
   const lost = stateOf(item)
-  if (link.ownsTarget && lost.parents?.get(link) === null) state.owner?.expungeOrphan(lost)
+  if (link.ownsTarget && isOrphanOf(lost, link)) state.owner?.expungeOrphan(lost)
 }
 
 /** Whether a parent that is remembered does not hold the instance any more: after a rollback, for example. */
@@ -278,7 +283,7 @@ function hasLetGo(parent: InstanceState, link: RelationLink, item: object): bool
   if (slot === undefined) return false
   if (!link.toMany) return slot !== item
   const collection = slot as Collection
-  return collection.isLoaded ? !collection.has(item) : collection.removed.has(item)
+  return collection.isWhole ? !collection.has(item) : collection.removed.has(item)
 }
 
 /** With `singleParent` an instance belongs to one parent only. */

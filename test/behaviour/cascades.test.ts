@@ -125,6 +125,34 @@ class Region extends entity('regions', {
     return oneToMany(() => Customer, { backPopulates: 'region', cascade: 'all, delete-orphan' })
   },
 }) {}
+class Studio extends entity('studios', {
+  id: integer().primaryKey(),
+  get songs() {
+    return oneToMany(() => Song, { backPopulates: 'studio', cascade: 'all, delete-orphan' })
+  },
+}) {}
+class Label extends entity('labels', {
+  id: integer().primaryKey(),
+  get songs() {
+    return oneToMany(() => Song, { backPopulates: 'label', cascade: 'all, delete-orphan' })
+  },
+}) {}
+/** Lives on while it has one of its owners. */
+class Song extends entity(
+  'songs',
+  {
+    id: integer().primaryKey(),
+    studioId: integer().nullable().references('studios.id'),
+    labelId: integer().nullable().references('labels.id'),
+    get studio() {
+      return manyToOne(() => Studio, { backPopulates: 'songs' }).nullable()
+    },
+    get label() {
+      return manyToOne(() => Label, { backPopulates: 'songs' }).nullable()
+    },
+  },
+  { legacyIsOrphan: true },
+) {}
 class Customer extends entity('customers', {
   id: integer().primaryKey(),
   salesId: integer().nullable().references('sales.id'),
@@ -468,6 +496,31 @@ onEvery({}, (db) => {
     session.delete(region)
     await session.commit()
     expect(await session.query(Customer).count()).toBe(1)
+  })
+
+  it('CASC-022 with legacyIsOrphan it is an orphan when it has lost both, pending or stored', async () => {
+    const { Sessions } = await openRelated(db, { entities: [Studio, Label, Song] })
+    await using session = Sessions()
+    const [studio, label] = [new Studio(), new Label()]
+    const [kept, lost, pending] = [new Song(), new Song(), new Song()]
+    studio.songs.add(kept, lost, pending)
+    label.songs.add(kept, lost, pending)
+    session.addAll([studio, label])
+    studio.songs.remove(pending)
+    expect(state(pending).pending).toBe(true)
+    label.songs.remove(pending)
+    expect(state(pending).transient).toBe(true)
+    await session.flush()
+    studio.songs.remove(kept, lost)
+    label.songs.remove(lost)
+    await session.commit()
+    expect([state(kept).persistent, state(lost).persistent, kept.studioId]).toEqual([true, false, null])
+    session.expunge(kept)
+    const again = await session.query(Song).with('label.songs').one()
+    // Nobody has touched its studio since it was read, so it counts as owned by that.
+    again.label?.songs.remove(again)
+    await session.commit()
+    expect(await session.query(Song).count()).toBe(1)
   })
 
   it("CASC-024 with passiveDeletes what is not loaded is the database's to delete and what is loaded is deleted; 'all' touches nothing", async () => {

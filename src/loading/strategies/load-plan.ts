@@ -42,6 +42,8 @@ export interface RelationPlan {
   readonly depth: number
   /** A join that leaves out those that have nothing there. */
   readonly innerJoin: boolean
+  /** The name of the join that it is taken from. */
+  readonly as?: string | undefined
   /** Of its targets. */
   readonly below: LoadPlan
 }
@@ -114,7 +116,7 @@ export class LoadPlan implements LoadStyle {
     return new LoadPlan(this.relations, others, this.columns)
   }
 
-  withColumns(columns: ColumnChoice): LoadPlan {
+  withColumns(columns: ColumnChoice | undefined): LoadPlan {
     return new LoadPlan(this.relations, this.others, columns)
   }
 
@@ -131,6 +133,15 @@ function merged(known: RelationPlan, added: RelationPlan): RelationPlan {
 
 /** Nothing is said: everything is loaded as it is mapped. */
 export const noPlan = new LoadPlan(new Map(), undefined, undefined)
+
+/** Whether a relation comes along by its mapping: not one that leads back, and one to its own kind no further than it says. */
+export function comesAlong(link: RelationLink, path: readonly RelationLink[]): boolean {
+  const { joinDepth, lazy } = link.options
+  const isToOwnKind = link.source === link.target
+  const levels = joinDepth ?? (isToOwnKind && lazy === 'joined' ? 0 : 1)
+  const sofar = path.filter((before) => before === link).length
+  return sofar < levels && (link.inverse === undefined || path.at(-1) !== link.inverse)
+}
 
 /** What the last query that gave an instance said. */
 export function planOf(state: InstanceState): LoadPlan {

@@ -1,4 +1,4 @@
-import { aBoolean, anInteger, checkOptions, either } from '../../support/index.ts'
+import { aBoolean, anInteger, aString, checkOptions, either } from '../../support/index.ts'
 import type { Strategy } from './load-plan.ts'
 import { isWildcard, othersOption, type RelationLoader, relationOption } from './loader-options.ts'
 
@@ -125,6 +125,30 @@ export function raise<const Path extends string>(
 ): RelationLoader<Path, Path, never, never> {
   checkOptions('raise()', options, { sqlOnly: aBoolean })
   return without('raise()', path, options.sqlOnly === true ? 'raiseOnSql' : 'raise')
+}
+
+/** Where the rows of a relation are in the query. */
+export interface ContainsEagerOptions {
+  /** The name under which it is joined, where that is not the relation's own (or, in `modify()`, the table's). */
+  readonly as?: string
+}
+
+/**
+ * Fills a relation from a join that the query makes itself, by `join('books')` or in `modify()`. A collection holds the members that the
+ * query's conditions leave, as a part: adding and removing work on it, replacing it is refused, and whatever has to know all members
+ * (a cascade, a later load) reads them.
+ *
+ * @throws ArgumentError for an option that is unknown or wrong
+ * @example
+ * query.join('books').where('books.year', '>', 2000).options(containsEager('books'))
+ * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#routing-explicit-joins-statements-into-eagerly-loaded-collections
+ */
+export function containsEager<const Path extends string>(
+  path: Path,
+  options: ContainsEagerOptions = {},
+): RelationLoader<Path, Path, never, Path> {
+  checkOptions('containsEager()', options, { as: aString })
+  return relationOption('containsEager()', path, { strategy: 'containsEager', as: options.as })
 }
 
 /**
