@@ -92,6 +92,7 @@ export {
   type LoadedCollection,
   type LoadedMap,
   type LoadedSet,
+  type MemberQuery,
   manyToMany,
   manyToOne,
   oneToMany,
@@ -112,6 +113,7 @@ export {
   uuid,
   type Values,
   varchar,
+  type WriteOnlyCollection,
 } from './mapping/index.ts'
 export * from './scope/index.ts'
 export {

@@ -40,3 +40,4 @@ export {
   selectin,
   subquery,
 } from './strategies/loaders.ts'
+export { membersQuery } from './strategies/members-query.ts'

@@ -1,8 +1,9 @@
 import type { Expression, ExpressionBuilder, ExpressionOrFactory, SelectQueryBuilder, SqlBool } from 'kysely'
-import { ArgumentError } from '../errors.ts'
+import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import {
   type ColumnNamed,
   type ColumnsOf,
+  type EntityModel,
   type Loaded,
   modelOf,
   type Paths,
@@ -35,6 +36,7 @@ import { readPaths } from './relation-paths.ts'
 import { RowQuery } from './row-query.ts'
 import { entitySelect } from './select.ts'
 import { type RowOf, readSelection, type Selectable, type SelectTools } from './selection.ts'
+import type { LoadPlan } from './strategies/load-plan.ts'
 import { applyOptions, type LoaderOption } from './strategies/loader-options.ts'
 
 /** How a stream reads. */
@@ -325,6 +327,7 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
    */
   stream(options: StreamOptions = {}): AsyncIterable<Result> {
     checkOptions(this.label('stream'), options, { batch: anInteger(1) })
+    refuseInStream(this.label('stream'), this.table.model, this.state.plan)
     const batch = options.batch ?? 500
     return this.#dependsOnServer() ? this.#streamLater(batch) : this.#streamFrom(this.table, batch)
   }
@@ -347,7 +350,7 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
 
   #streamFrom(table: EntityTable, batch: number): AsyncIterable<Result> {
     return this.target.streamEntities(
-      entitySelect(table, this.state),
+      entitySelect(table, this.state, true),
       batch,
       this.label('stream'),
     ) as AsyncIterable<Result>
@@ -368,6 +371,21 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
     if (!dependsOnServer(known.dialect, this.state.lock)) return known
     await this.target.runFor(model, { sql: 'select 1', parameters: [] }, this.label(end), { autoflush: false })
     return entityTable(this.target.dialectFor(model), model)
+  }
+}
+
+/** A collection in the rows of the query would be torn apart by the batches. */
+function refuseInStream(call: string, model: EntityModel, plan: LoadPlan, path = ''): void {
+  for (const [link, { strategy }] of plan.relations) {
+    const name = `${path}${link.property}`
+    const isTorn = link.toMany && (strategy === 'joined' || strategy === 'containsEager')
+    if (isTorn || strategy === 'subquery') {
+      throw new InvalidRequestError(
+        `${call}: ${model.name}.${name} cannot be loaded by ${strategy} in a stream, whose batches would hold a part of it; use ` +
+          `selectin('${name}'), which takes one statement for each batch.`,
+      )
+    }
+    refuseInStream(call, model, plan.relations.get(link)?.below ?? plan, `${name}.`)
   }
 }
 

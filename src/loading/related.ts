@@ -14,6 +14,7 @@ import {
 import { hydrateRows, hydrationOf } from './hydrate.ts'
 import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
+import { writeOnly } from './relation-paths.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
 /** Where the statements of a load run. */
@@ -34,6 +35,7 @@ export async function loadRelation(
   link: RelationLink,
   below: LoadPlan = noPlan,
 ): Promise<void> {
+  if (link.options.collection === 'writeOnly') throw writeOnly('Loading', link)
   const lacking = states.filter((state) => !isLoaded(state, link))
   if (lacking.length === 0) return
   await readExpired(

@@ -31,6 +31,7 @@ export function planAt(
   const [name, ...further] = names
   if (name === undefined) return change(model, plan)
   const link = relationIn(place.call, model, name, place.path)
+  if (link.options.collection === 'writeOnly') throw writeOnly(place.call, link)
   const known = plan.relations.get(link)?.below ?? noPlan
   const below = planAt(place, link.target, further, known, onTheWay, change)
   return plan.with(link, { ...onTheWay, below })
@@ -46,6 +47,13 @@ export function relationIn(call: string, model: EntityModel, name: string, path:
   const choices = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`
   const hint = close === undefined ? choices : `did you mean '${close}'? ${choices}`
   throw new ArgumentError(`${call}: ${nameOf(model)} has no relation '${name}'${inPath}; ${hint}.`)
+}
+
+/** The error for loading what is never loaded. */
+export function writeOnly(call: string, { source, property }: RelationLink): ArgumentError {
+  return new ArgumentError(
+    `${call}: ${nameOf(source)}.${property} is a write-only collection and is never loaded; read it by instance.${property}.query().`,
+  )
 }
 
 /**

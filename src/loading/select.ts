@@ -36,14 +36,14 @@ interface Compiled {
 }
 
 /** The select of whole entities that a query's state means. */
-export function entitySelect(table: EntityTable, state: QueryState): EntitySelect {
+export function entitySelect(table: EntityTable, state: QueryState, inBatches = false): EntitySelect {
   const { autoflush, lock, executionOptions, populateExisting, plan } = state
-  const joined = joinedPlan(table, state)
+  const joined = joinedPlan(table, state, inBatches)
   const wide = table.wide || joined?.nodes.some((node) => node.table.wide) === true
   return {
     model: table.model,
     columns: plan.columnsOf(table.model),
-    statement: { ...compileRows(table, state, joined), rows: 'array', typed: true, ...(wide ? { wide } : {}) },
+    statement: { ...compileJoined(table, state, joined), rows: 'array', typed: true, ...(wide ? { wide } : {}) },
     populateExisting,
     plan,
     ...(joined === undefined ? {} : { joined }),
@@ -68,11 +68,11 @@ export function rowSelect(table: EntityTable, state: QueryState): RowSelect {
 }
 
 /** The text of the select of whole entities, and its values. */
-export function compileRows(
-  table: EntityTable,
-  state: QueryState,
-  joined: JoinedPlan | undefined = joinedPlan(table, state),
-): Compiled {
+export function compileRows(table: EntityTable, state: QueryState): Compiled {
+  return compileJoined(table, state, joinedPlan(table, state))
+}
+
+function compileJoined(table: EntityTable, state: QueryState, joined: JoinedPlan | undefined): Compiled {
   if (joined === undefined) return compiled(table, 'rows', state, () => locked(table, state, selectNode(table, state)))
   const columns = state.plan.columnsOf(table.model)
   return compiled(table, `rows${joined.shape}`, state, () =>

@@ -4,10 +4,10 @@ import type { ColumnModel, EntityModel } from './model.ts'
 import { suggestion } from './option-names.ts'
 
 /**
- * What a collection is to the program: an array, a set, or a map whose keys are taken from the members: a property of theirs, or what
+ * What a collection is to the program: an array, a set, nothing that is ever loaded (`'writeOnly'`), or a map whose keys are taken from the members: a property of theirs, or what
  * a function makes of a member.
  */
-export type CollectionShape = 'array' | 'set' | KeyedBy
+export type CollectionShape = 'array' | 'set' | 'writeOnly' | KeyedBy
 
 /** A collection whose members are found by a key of their own. */
 export interface KeyedBy {
@@ -29,7 +29,7 @@ export type ShapeModel = 'array' | 'set' | MemberKey
 
 /** Whether a value says what a collection is. */
 export function isCollectionShape(value: unknown): value is CollectionShape {
-  if (value === 'array' || value === 'set') return true
+  if (value === 'array' || value === 'set' || value === 'writeOnly') return true
   if (typeof value !== 'object' || value === null || Object.keys(value).join() !== 'keyedBy') return false
   const { keyedBy } = value as KeyedBy
   return typeof keyedBy === 'function' || (typeof keyedBy === 'string' && keyedBy !== '')
@@ -47,7 +47,8 @@ const COMPARABLE: ReadonlySet<string> = new Set([
  * @throws MappingError for a key that is no column of the members, or whose values cannot be looked up
  */
 export function shapeModel(place: string, shape: CollectionShape | undefined, target: EntityModel): ShapeModel {
-  if (shape === undefined || shape === 'array' || shape === 'set') return shape ?? 'array'
+  if (shape === undefined || shape === 'array' || shape === 'writeOnly') return 'array'
+  if (shape === 'set') return 'set'
   const { keyedBy } = shape
   if (typeof keyedBy === 'function') {
     return Object.freeze({ name: 'key', column: undefined, make: keyedBy as (member: object) => unknown })

@@ -71,6 +71,7 @@ export type {
   LoadedCollection,
   LoadedMap,
   LoadedSet,
+  MemberQuery,
   Paths,
   PlainObject,
   RelatedAt,
@@ -88,4 +89,5 @@ export type {
   UnloadedMap,
   UnloadedSet,
   Values,
+  WriteOnlyCollection,
 } from './types.ts'

@@ -108,13 +108,37 @@ function describeRelation(
   const cascade = parseCascade(place, options.cascade, options.viewOnly === true)
   checkOrphans(place, kind, options, cascade.has('delete-orphan'))
   checkConditions(place, options)
+  checkWriteOnly(place, options)
   if (options.passiveDeletes === 'all' && cascade.has('delete')) {
     throw new MappingError(
       `${place}: passiveDeletes 'all' leaves every child to the database, and the cascade 'delete' deletes them; leave one of the two ` +
         'out, or write passiveDeletes: true.',
     )
   }
-  return { kind, target, nullable, options: frozenCopy(options), cascade }
+  return { kind, target, nullable, options: frozenCopy(withDefaults(options)), cascade }
+}
+
+/** What is never loaded cannot come along, be followed by a delete, or be tied by a condition of its own. */
+function checkWriteOnly(place: string, { collection, lazy, on, passiveDeletes }: GivenRelationOptions): void {
+  if (collection !== 'writeOnly') return
+  const wrong =
+    lazy !== undefined
+      ? 'lazy'
+      : on !== undefined
+        ? 'on'
+        : passiveDeletes === false
+          ? 'passiveDeletes: false'
+          : undefined
+  if (wrong === undefined) return
+  throw new MappingError(
+    `${place}: a collection that is 'writeOnly' is never loaded, so it cannot have ${wrong}; leave it out, and let the database ` +
+      'delete or keep the members (onDelete).',
+  )
+}
+
+/** Members that are never loaded are left to the database when their owner is deleted. */
+function withDefaults(options: GivenRelationOptions): GivenRelationOptions {
+  return options.collection === 'writeOnly' ? { passiveDeletes: true, ...options } : options
 }
 
 /** Deleting an orphan needs to know that the parent it lost was its only one. */
@@ -136,7 +160,7 @@ const DIRECTIONS: readonly unknown[] = ['asc', 'desc']
 const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'subquery', 'immediate', 'raise', 'raiseOnSql']
 
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
-  collection: ["'array', 'set', or a key such as { keyedBy: 'name' }", isCollectionShape],
+  collection: ["'array', 'set', 'writeOnly', or a key such as { keyedBy: 'name' }", isCollectionShape],
   backPopulates: ["a property of the other entity, such as 'user'", isName],
   foreignKey: ['a property, or an array of properties', isNameOrNames],
   throughColumns: [

@@ -5,6 +5,9 @@ import type { EntityModel } from './model.ts'
 import type { MODEL } from './model-symbol.ts'
 import type { ToManyRelation, ToOneRelation } from './relation.ts'
 
+/** What a query for members gives; no query has it. */
+declare const MEMBER: unique symbol
+
 /** Carries an entity's definition in the type of its instances; no instance has it. */
 declare const DEFINITION: unique symbol
 
@@ -71,12 +74,30 @@ export interface UnloadedMap<Key, Item> extends PromiseLike<LoadedMap<Key, Item>
 /** A to-many property of `collection: { keyedBy: … }`, loaded or not. `await` serves both. */
 export type ToManyKeyed<Key, Item> = LoadedMap<Key, Item> | UnloadedMap<Key, Item>
 
+/** A query for the members of a collection; what queries are adds its methods. */
+export interface MemberQuery<Item> {
+  /** What it gives; for types alone. */
+  readonly [MEMBER]?: Item
+}
+
+/**
+ * A collection of `collection: 'writeOnly'`, for relations with more members than fit into memory: it is never loaded. `query()` reads
+ * its stored members, with conditions, an order, pages and streams; it needs an instance that has a row and is in a session.
+ */
+export interface WriteOnlyCollection<Item> extends CollectionWrites<Item> {
+  readonly isLoaded: false
+  /** A query for the stored members; a flush comes before it as before every query. */
+  query(): MemberQuery<Item>
+}
+
 /** The property of a collection, by its shape. */
 type CollectionOf<Item, Shape> = Shape extends 'set'
   ? ToManyUnordered<Item>
-  : Shape extends { readonly keyedBy: infer By }
-    ? ToManyKeyed<MemberKeyOf<Item, By>, Item>
-    : ToMany<Item>
+  : Shape extends 'writeOnly'
+    ? WriteOnlyCollection<Item>
+    : Shape extends { readonly keyedBy: infer By }
+      ? ToManyKeyed<MemberKeyOf<Item, By>, Item>
+      : ToMany<Item>
 
 type MemberKeyOf<Item, By> = By extends (member: never) => infer Key ? Key : By extends keyof Item ? Item[By] : never
 

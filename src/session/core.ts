@@ -56,6 +56,8 @@ export interface RelatedLoader {
     what: string,
     options: TreeOptions,
   ): Promise<void>
+  /** The query for the members of a collection that is never loaded. */
+  queryMembers(state: InstanceState, link: RelationLink): unknown
   /** Drops a relation of one instance and loads it again. */
   reload(state: InstanceState, link: RelationLink, what: string): Promise<void>
 }
@@ -348,6 +350,10 @@ export class SessionCore implements UnitListener {
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
     const what = `${state.model.name}.${link.property}`
     return this.gate.run(what, () => this.related.load(state, link, what))
+  }
+
+  queryMembers(state: InstanceState, link: RelationLink): unknown {
+    return this.related.queryMembers(state, link)
   }
 
   beforeChange(what: string): void {

@@ -27,10 +27,11 @@ export {
   type TransactionParticipant,
 } from './external.ts'
 export type { Concurrency } from './gate.ts'
+export type { ForUpdate, GetOptions, GetWithOptions } from './get-options.ts'
 export { closeAllSessions } from './live.ts'
 export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'
 export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
-export { type ForUpdate, type GetOptions, type GetWithOptions, objectSession, Session } from './session.ts'
+export { objectSession, Session } from './session.ts'
 export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
 export {
   isSessionmaker,

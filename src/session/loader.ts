@@ -15,6 +15,7 @@ import {
   planOf,
   type QueryTarget,
   type RowSelect,
+  readByKeys,
   readRows,
   selectOfKey,
   settled,
@@ -172,6 +173,24 @@ export class SessionLoader implements QueryTarget {
     throw new ObjectDeletedError(
       `Could not refresh ${state.describe()}: its row is gone; somebody has deleted it. Expunge the instance.`,
     )
+  }
+
+  /** Reads columns that are not there, of an instance and of all that came with it, inside an operation; the others of a group too. */
+  async fill(state: InstanceState, columns: readonly ColumnModel[]): Promise<void> {
+    const { unit } = this.#core
+    const groups = new Set(columns.flatMap(({ deferredGroup }) => deferredGroup ?? []))
+    const wanted = state.model.columns.filter(
+      (column) => columns.includes(column) || (column.deferredGroup !== undefined && groups.has(column.deferredGroup)),
+    )
+    const lacks = ({ values }: InstanceState) => wanted.some(({ index }) => values[index] === undefined)
+    const isHere = (other: InstanceState) => other.owner === unit && other.status === 'persistent' && lacks(other)
+    const lacking = [...new Set([state, ...(state.siblings ?? [])])].filter(isThere).filter(isHere)
+    if (lacking.length === 0) return
+    const keys = lacking.map(({ storedKey }) => storedKey as readonly unknown[])
+    const source = { unit, connectionFor: (model: EntityModel) => this.#core.connectionFor(model, 'load()') }
+    await readByKeys(source, state.model, keys, wanted)
+    if (lacks(state))
+      throw new ObjectDeletedError(`Loading ${state.describe()}: its row is gone; somebody has deleted it.`)
   }
 
   #refuseUnflushedKey(state: InstanceState): void {

@@ -5,6 +5,7 @@ import {
   loadBelow,
   loadRelation,
   loadTree,
+  membersQuery,
   planOf,
   type RelatedSource,
   readExpired,
@@ -15,6 +16,7 @@ import {
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import { type InstanceState, isForbidden, knownOne, knownRelated } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
+import { SessionLoader } from './loader.ts'
 
 /** Loads relations of a session's instances, inside an operation. */
 export class SessionRelated implements RelatedLoader {
@@ -50,6 +52,10 @@ export class SessionRelated implements RelatedLoader {
 
   storedOf(state: InstanceState, link: RelationLink, what: string): Promise<readonly object[]> {
     return readStored(this.#source(what), state, link)
+  }
+
+  queryMembers(state: InstanceState, link: RelationLink): unknown {
+    return membersQuery(new SessionLoader(this.#core), state, link)
   }
 
   async reload(state: InstanceState, link: RelationLink, what: string): Promise<void> {

@@ -1,34 +1,30 @@
 import type { Kysely } from 'kysely'
 import { type Executable, kyselyOver, type Result } from '../engine/index.ts'
 import { NoResultError } from '../errors.ts'
+import { Query, type Queryable, readLock } from '../loading/index.ts'
 import {
-  applyOptions,
-  type LoaderOption,
-  type LoadPlan,
-  Query,
-  type Queryable,
-  type RowLockOptions,
-  readLock,
-  readPaths,
-} from '../loading/index.ts'
-import { type EntityModel, type KeyOf, type Loaded, modelOf, type Paths } from '../mapping/index.ts'
+  type ColumnNames,
+  type EntityModel,
+  type KeyOf,
+  type Loaded,
+  modelOf,
+  type Paths,
+  type RelationsOf,
+} from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { type InstanceState, readKey, stateOf } from '../state/index.ts'
 import {
   aBoolean,
-  anObject,
-  anything,
   checkOptions,
   type EventHub,
-  either,
   keepInThread,
   type Listener,
   type ListenOptions,
-  rule,
 } from '../support/index.ts'
 import { SessionCore } from './core.ts'
 import { commitTo, rollbackTo } from './ending.ts'
 import type { SessionEvents } from './events.ts'
+import { type ForUpdate, type GetOptions, type GetWithOptions, getRules, readPlan } from './get-options.ts'
 import { propertiesOf } from './instances.ts'
 import { type ReadOptions, SessionLoader } from './loader.ts'
 import { mergeInstances } from './merge.ts'
@@ -38,25 +34,6 @@ import { SessionRelated } from './related.ts'
 import type { TransactionEnds } from './session-transaction.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
 import { insideFlush, SessionTransactions } from './transactions.ts'
-
-/** Whether rows are to be locked, and how: `true`, or what to do where they are locked by another. */
-export type ForUpdate = boolean | (RowLockOptions & { readonly read?: boolean; readonly keyShare?: boolean })
-
-/** How `get` reads. */
-export interface GetOptions {
-  /** Read the row again and overwrite the instance, unflushed changes included. Default: false. */
-  readonly populateExisting?: boolean
-  /** Lock the row, which always reads it. Default: false. */
-  readonly forUpdate?: ForUpdate
-  /** How relations and columns are loaded, as a query's `options()`: `[selectin('addresses'), raise('*')]`. */
-  readonly options?: readonly LoaderOption[]
-}
-
-/** How `get` reads an instance together with related ones. */
-export interface GetWithOptions<Path extends string> extends GetOptions {
-  /** Relations to load with it, as a query's `with()` does: `['addresses', 'groups.users']`. */
-  readonly with: readonly Path[]
-}
 
 let sessionsMade = 0
 
@@ -244,6 +221,33 @@ export class Session extends SessionTransactions {
     for (const link of links) await this.core.related.reload(state, link, 'refresh()')
   }
 
+  /**
+   * Loads what is not there of the named properties: columns that are deferred, left out or expired, and relations; for all instances
+   * that came from the same query, in one statement each. A deferred column brings the others of its group. Nothing that is there is
+   * overwritten, and no change is flushed for columns.
+   *
+   * ```ts
+   * for (const page of pages) {
+   *   await session.load(page, 'body') // the first time for all pages
+   *   print(page.body)
+   * }
+   * ```
+   *
+   * @throws ArgumentError for a name that is no property; InvalidRequestError when the instance is not persistent here
+   * @throws ObjectDeletedError when its row is gone
+   */
+  load<Entity extends object>(
+    instance: Entity,
+    ...properties: readonly (ColumnNames<Entity> | RelationsOf<Entity>)[]
+  ): Promise<void> {
+    return this.core.gate.run('load()', async () => {
+      const state = this.core.unit.persistentStateOf(instance, 'load')
+      const { columns, links } = propertiesOf(state, properties)
+      if (columns.length > 0) await this.#loader.fill(state, columns)
+      for (const link of links) await this.core.related.load(state, link, 'load()')
+    })
+  }
+
   #lockOf(model: EntityModel, call: string, forUpdate: ForUpdate | undefined): LockOptions | undefined {
     if (forUpdate === undefined || forUpdate === false) return undefined
     const { read = false, keyShare = false, ...rest } = forUpdate === true ? {} : forUpdate
@@ -373,24 +377,6 @@ function nothing(): null {
 
 function refuseAbsent(model: EntityModel, key: readonly unknown[]): never {
   throw new NoResultError(`getOne(${model.name}): there is no row with the key ${key.map(String).join(', ')}.`)
-}
-
-const getRules = {
-  populateExisting: aBoolean,
-  forUpdate: either(aBoolean, anObject),
-  with: anything,
-  options: rule('an array of loader options', Array.isArray),
-}
-
-/** What `get` is told about relations and columns; undefined where it is told nothing. */
-function readPlan(
-  label: string,
-  model: EntityModel,
-  options: (GetOptions & { readonly with?: readonly string[] }) | undefined,
-): LoadPlan | undefined {
-  if (options?.with === undefined && options?.options === undefined) return undefined
-  const plan = options.with === undefined ? undefined : readPaths(label, model, options.with)
-  return options.options === undefined ? plan : applyOptions(label, model, options.options, plan)
 }
 
 /** The session that an instance is attached to, or undefined. */

@@ -24,6 +24,8 @@ export interface StateOwner {
   forgetKept(state: InstanceState, column: ColumnModel): void
   /** Loads a relation: the instance, null, or the members. */
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
+  /** The query for the members of a collection that is never loaded. */
+  queryMembers(state: InstanceState, link: RelationLink): unknown
   /** The instance of a row that the session holds. */
   findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined
   /** An instance was put into a relation that cascades save-update. A child that was marked for DELETE lives on with its new parent. */

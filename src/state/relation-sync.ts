@@ -174,7 +174,8 @@ export function assignMany(state: InstanceState, link: RelationLink, value: unkn
   const given = value instanceof Map ? value.values() : (value as Iterable<unknown>)
   const items = Array.from(given, (item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
-  if (!collection.isWhole) throw notLoadedForReplacing(state, link, collection.isLoaded)
+  const isFilled = link.options.collection === 'writeOnly' && state.identity === undefined
+  if (!collection.isWhole && !isFilled) throw notLoadedForReplacing(state, link, collection.isLoaded)
   collection.refuseMembers(items)
   if (value instanceof Map) refuseOtherKeys(state, link, value)
   collection.wasTouched = true

@@ -8,6 +8,7 @@ import { stateOf } from './inspect.ts'
 import type { InstanceState } from './instance-state.ts'
 import { keyNow, memberKeyOf } from './member-key.ts'
 import type { CollectionContent } from './relation-slot.ts'
+import { WriteOnlyCollection } from './write-only.ts'
 
 /** The collection of a relation, as its shape wants it: one that is an array knows nothing of the others. */
 export function createCollection(
@@ -16,6 +17,7 @@ export function createCollection(
   changes: CollectionChanges,
   items?: readonly object[],
 ): Collection {
+  if (link.options.collection === 'writeOnly') return new WriteOnlyCollection(state, link, changes, items)
   const Kind = link.shape === 'array' ? Collection : ShapedCollection
   return new Kind(state, link, changes, items)
 }

@@ -21,6 +21,8 @@ export interface UnitListener {
   beforeAttach(state: InstanceState): void
   afterAttach(state: InstanceState): void
   transitioned(state: InstanceState, transition: Transition): void
+  /** The query for the members of a collection that is never loaded. */
+  queryMembers(state: InstanceState, link: RelationLink): unknown
   /** Loads a relation in the session's turn. */
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown>
 }
@@ -166,6 +168,10 @@ export class UnitOfWork implements StateOwner {
 
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {
     return this.#listener.loadRelated(state, link)
+  }
+
+  queryMembers(state: InstanceState, link: RelationLink): unknown {
+    return this.#listener.queryMembers(state, link)
   }
 
   findByIdentity(model: EntityModel, identity: IdentityKey): object | undefined {

@@ -163,6 +163,7 @@ export function keepInMemory(tables: MemoryTables): Keeper & { readonly unit: Un
     afterAttach: nothing,
     transitioned: nothing,
     loadRelated: () => Promise.reject(new Error('nothing is loaded here')),
+    queryMembers: () => undefined,
   })
   const host: FlushHost = {
     connectionFor: async () => tables.connection(),

@@ -34,12 +34,13 @@ export interface JoinedPlan {
  * What a query joins to load it. Relations that it cannot join are loaded by statements of their own: those of a query that locks rows,
  * so that no others are locked, and those of one that gives equal rows once, or puts several selects together.
  *
+ * @param inBatches the rows are read in batches, which would tear collections apart: they are loaded batch by batch
  * @throws ArgumentError where the plan takes a relation from a join that the query does not make
  */
-export function joinedPlan(table: EntityTable, state: QueryState): JoinedPlan | undefined {
+export function joinedPlan(table: EntityTable, state: QueryState, inBatches = false): JoinedPlan | undefined {
   const { plan } = state
   if (state.selection !== undefined || table.model.relations.length === 0) return undefined
-  const collected = new Collected(table, state)
+  const collected = new Collected(table, state, inBatches)
   collected.collect(table.model, plan, undefined, [])
   const { nodes } = collected
   if (nodes.length === 0) return undefined
@@ -72,9 +73,11 @@ class Collected {
   readonly #state: QueryState
   readonly #canJoin: boolean
   readonly #isPlain: boolean
+  readonly #inBatches: boolean
   #width: number
 
-  constructor(own: EntityTable, state: QueryState) {
+  constructor(own: EntityTable, state: QueryState, inBatches: boolean) {
+    this.#inBatches = inBatches
     this.#own = own
     this.#state = state
     this.#canJoin = canJoin(state)
@@ -111,7 +114,7 @@ class Collected {
     const isNamed = plan.names(link)
     if (!this.#canJoin || !(isNamed || comesAlong(link, path))) return undefined
     if (strategy === 'load') return this.#isPlain && !link.toMany && !hasOwnCondition(link) ? 'LeftJoin' : undefined
-    if (strategy !== 'joined') return undefined
+    if (strategy !== 'joined' || (this.#inBatches && link.toMany)) return undefined
     return plan.relations.get(link)?.innerJoin === true ? 'InnerJoin' : 'LeftJoin'
   }
 

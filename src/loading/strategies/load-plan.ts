@@ -16,7 +16,6 @@ export type Strategy =
   | 'select'
   | 'raise'
   | 'raiseOnSql'
-  | 'writeOnly'
 
 const eager: ReadonlySet<Strategy> = new Set([
   'load',

@@ -1,7 +1,7 @@
 import { ArgumentError } from '../../errors.ts'
 import type { EntityModel } from '../../mapping/index.ts'
 import { describeValue } from '../../support/index.ts'
-import { implied, type PathPlace, planAt, relationIn } from '../relation-paths.ts'
+import { implied, type PathPlace, planAt, relationIn, writeOnly } from '../relation-paths.ts'
 import { type LoadPlan, noPlan, type OtherRelations, type RelationPlan } from './load-plan.ts'
 
 declare const RELATIONS: unique symbol
@@ -112,6 +112,7 @@ export function relationOption<Relation extends string, Loads extends string>(
   return new RelationLoader(path, (_, model, plan) =>
     planAt({ call, path }, model, names.slice(0, -1), plan, way, (holder, holderPlan) => {
       const link = relationIn(call, holder, names.at(-1) as string, path)
+      if (link.options.collection === 'writeOnly') throw writeOnly(call, link)
       return holderPlan.with(link, { ...own, below: holderPlan.relations.get(link)?.below ?? noPlan })
     }),
   )
