@@ -2,13 +2,14 @@ import type { Fence } from './fences.ts'
 
 /** Every command that README and docs may tell a reader to type. `npm run` is checked against package.json. */
 const known: readonly RegExp[] = [
-  /^npm (?:install|i) heddle(?: (?:pg|pg-cursor|mysql2|better-sqlite3|@electric-sql\/pglite))*$/,
+  /^npm (?:install|i) heddle(?: (?:fastify|express|koa|hono|pg|pg-cursor|mysql2|better-sqlite3|@electric-sql\/pglite))*$/,
   /^npm install (?:pg|pg-cursor|mysql2|better-sqlite3|@electric-sql\/pglite)(?: pg-cursor)?$/,
   /^npm (?:ci|test|init -y)$/,
   /^git clone \S+heddle(?:\.git)?(?: heddle)?$/,
   /^cd [\w./-]+$/,
   /^(?:[A-Z_]+=\S+ )*npm (?:test|run [\w:-]+)(?: -- \S+)*$/,
-  /^(?:[A-Z_]+=\S+ )*node [\w./-]+\.ts$/,
+  /^(?:[A-Z_]+=\S+ )*node [\w./-]+\.m?ts$/,
+  /^curl (?:-X POST )?localhost:3000\/\S+.*$/,
   /^(?:[A-Z_]+=\S+ )*(?:npx )?vitest run(?: [\w./-]+)*$/,
   /^\.ci\/run$/,
 ]
