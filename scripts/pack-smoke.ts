@@ -3,9 +3,10 @@
  * `node scripts/pack-smoke.ts` prints what it does and fails with what went wrong.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { askService } from './pack-service.ts'
 
 const root = join(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'heddle-pack-'))
@@ -70,6 +71,10 @@ function runIn(cwd: string, program: string, args: readonly string[]): string {
   return stdout
 }
 
+function versionOf(name: string): string {
+  return JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
+}
+
 /** Fails when the tarball holds what no user needs, or lacks what package.json points at. */
 function checkContents(files: readonly string[]): void {
   const stray = files.filter(
@@ -101,6 +106,18 @@ try {
   const output = runIn(program, process.execPath, ['--disable-warning=ExperimentalWarning', 'app.ts'])
   if (output !== printed) throw new Error(`The first program printed\n${output}\ninstead of\n${printed}`)
   console.log(`${packed.filename}: ${packed.files.length} files; the first program runs`)
+  const service = join(folder, 'service')
+  mkdirSync(service)
+  npm(['init', '-y', '--silent'], service)
+  const fastify = `fastify@${versionOf('fastify')}`
+  npm(
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', '--silent', join(folder, packed.filename), fastify],
+    service,
+  )
+  const answered = await askService(join(root, 'README.md'), service)
+  if (answered !== '201 500 201 [{"id":1,"name":"ed"},{"id":2,"name":"wendy"}]')
+    throw new Error(`The service answered ${answered}`)
+  console.log("README's service answers")
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
