@@ -85,6 +85,11 @@ export interface DriverConnection {
   runNow?(statement: Statement): Outcome | undefined
   /** The same text with several sets of values, in order; one batch. Stops at the first failure. */
   runEach(statement: Statement, parameterSets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]>
+  /**
+   * Whether a statement may be sent before the one ahead of it is answered, and is then not run where that one fails: so inside a
+   * transaction whose BEGIN is answered. Free to ask. Absent: never.
+   */
+  readonly canPipeline?: boolean
   /** Rows in batches through a cursor; ending the iteration early closes the cursor. Each batch is an array of rows. */
   stream(statement: Statement, batchSize: number): AsyncIterableIterator<readonly unknown[]>
   begin(options: BeginOptions): Promise<void>

@@ -195,9 +195,13 @@ export class PostgresConnection implements DriverConnection {
   }
 
   /** Outside of a transaction, and with BEGIN still to send, a failure would not stop what was sent behind it. */
-  #depth(): number {
+  get canPipeline(): boolean {
     const { pipelines, status } = this.#transport
-    return pipelines && status === 'T' && this.#pendingBegin === undefined ? pipelineDepth : 1
+    return pipelines && status === 'T' && this.#pendingBegin === undefined && !this.#streamingAlone
+  }
+
+  #depth(): number {
+    return this.canPipeline ? pipelineDepth : 1
   }
 
   async #send(

@@ -1,7 +1,7 @@
 import type { BeginOptions, DriverConnection, Outcome, Statement } from '../drivers/index.ts'
 import { ConcurrentUseError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
-import { checkXid } from '../sql/index.ts'
+import { checkXid, type Runner } from '../sql/index.ts'
 import { attachSuppressed, defineLifecycle, Lane, LazySet, warn } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
@@ -109,6 +109,22 @@ export class Circuit implements TransactionControl, WireOwner {
 
   runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
     return this.#lane.run('runEach', async () => (await this.#usableWire('run a batch')).runEach(statement, sets))
+  }
+
+  /** Whether {@link together} sends statements ahead of answers. */
+  get canPipeline(): boolean {
+    return !this.#wire.isGone && this.#wire.driver.canPipeline === true && this.#streams.size === 0
+  }
+
+  /** Runs work whose statements do not wait for each other's answers. Nothing else runs meanwhile; the work awaits all that it sends. */
+  together<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+    return this.#lane.run('run together', async () => {
+      const wire = await this.#usableWire('run statements')
+      return work({
+        run: async (statement) => wire.run(statement),
+        runEach: (statement, sets) => wire.runEach(statement, sets),
+      })
+    })
   }
 
   /** Begins a transaction first, if there is none and one is wanted. */

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { DriverConnection, Outcome, Statement } from '../drivers/index.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
-import { compileQuery, type Dialect, type Statements, statementsOf } from '../sql/index.ts'
+import { compileQuery, type Dialect, type Runner, type Statements, statementsOf } from '../sql/index.ts'
 import { keepInThread } from '../support/index.ts'
 import { runInsideSavepoint, runInTransaction } from './blocks.ts'
 import { Circuit } from './circuit.ts'
@@ -185,6 +185,16 @@ export class Connection implements ListenedConnection, AsyncDisposable {
   /** @internal Runs a statement with several sets of values, as {@link run} does. */
   runEach(statement: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
     return this.#circuit.runEach(statement, sets)
+  }
+
+  /** @internal Whether {@link together} sends statements ahead of answers. */
+  get canPipeline(): boolean {
+    return this.#circuit.canPipeline
+  }
+
+  /** @internal Runs work whose statements do not wait for each other's answers; it awaits all that it sends. */
+  together<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+    return this.#circuit.together(work)
   }
 
   /** @internal The rows of a statement in batches, as {@link run} gives them. */

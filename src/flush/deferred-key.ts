@@ -3,7 +3,9 @@ import type { ColumnModel } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 
 /** The values of rows inserted by this flush, by column index. */
-export type MadeRows = ReadonlyMap<InstanceState, readonly unknown[]>
+export interface MadeRows {
+  get(state: InstanceState): readonly unknown[] | undefined
+}
 
 /** The value of another instance's column, which may not exist before that one's INSERT has run. */
 export class DeferredKey {

@@ -11,13 +11,23 @@ import { addAutomaticChanges, type FlushWork, type PendingInsert, type PendingUp
  */
 export class LateUpdates {
   readonly #late: Map<InstanceState, Map<number, unknown>>
-  readonly #inserted: ReadonlySet<InstanceState>
-  readonly #updates: ReadonlyMap<InstanceState, PendingUpdate>
+  readonly #work: FlushWork
+  #insertedStates: ReadonlySet<InstanceState> | undefined
+  #updateOfState: ReadonlyMap<InstanceState, PendingUpdate> | undefined
 
-  constructor({ late, inserts, updates }: FlushWork) {
-    this.#late = new Map([...late].map(([state, values]) => [state, new Map(values)]))
-    this.#inserted = new Set(inserts.map(({ state }) => state))
-    this.#updates = new Map(updates.map((update) => [update.state, update]))
+  constructor(work: FlushWork) {
+    this.#work = work
+    this.#late = new Map([...work.late].map(([state, values]) => [state, new Map(values)]))
+  }
+
+  get #inserted(): ReadonlySet<InstanceState> {
+    this.#insertedStates ??= new Set(this.#work.inserts.map(({ state }) => state))
+    return this.#insertedStates
+  }
+
+  get #updates(): ReadonlyMap<InstanceState, PendingUpdate> {
+    this.#updateOfState ??= new Map(this.#work.updates.map((update) => [update.state, update]))
+    return this.#updateOfState
   }
 
   /** The row goes in with nulls where what it refers to is not there yet. */

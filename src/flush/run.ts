@@ -1,19 +1,19 @@
 import type { Connection } from '../engine/index.ts'
 import { StaleDataError } from '../errors.ts'
-import type { EntityModel } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { Runner } from '../sql/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
+import { Made } from './made.ts'
 import { readChanged } from './read-changed.ts'
 import type { RowHooks } from './row-hooks.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
+import { countTogether } from './together.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
 
 /** Gives the connection that serves an entity, inside the session's transaction. */
 export type ConnectionFor = (model: EntityModel) => Promise<Connection>
-
-/** The rows that a flush has inserted so far, by instance: their values by column index, those that the database made included. */
-type Made = Map<InstanceState, readonly unknown[]>
 
 /**
  * Executes the plan, step by step, each on the connection of its entity. The values that the database makes are filled into the
@@ -22,17 +22,49 @@ type Made = Map<InstanceState, readonly unknown[]>
  * @throws StaleDataError when rows to be updated, or versioned rows to be deleted, are not there as they were read.
  */
 export async function runPlan(plan: FlushPlan, connectionFor: ConnectionFor, hooks: RowHooks): Promise<void> {
-  const made: Made = new Map()
-  for (const step of plan) {
+  const made = new Made()
+  for (let at = 0; at < plan.length; at++) {
+    const step = plan[at] as PlanStep
     const connection = await connectionFor(modelOf(step))
-    resolveStep(step, made)
-    if (!hooks.concern(step)) {
-      await runStep(step, connection, made)
-      continue
-    }
-    for (const part of await hooks.before(step, connection)) await runStep(part, connection, made)
-    await hooks.after(step, connection)
+    const group = connection.canPipeline ? await groupFrom(plan, at, connection, connectionFor, hooks) : []
+    if (group.length > 1) {
+      await runTogether(group, connection, made)
+      at += group.length - 1
+    } else await runOne(step, connection, made, hooks)
   }
+}
+
+/** Steps from one on that one connection can run without waiting between them, and that nobody listens to. */
+async function groupFrom(
+  plan: FlushPlan,
+  from: number,
+  connection: Connection,
+  connectionFor: ConnectionFor,
+  hooks: RowHooks,
+): Promise<readonly PlanStep[]> {
+  const group: PlanStep[] = []
+  const count = countTogether(plan, from, (step) => !hooks.concern(step))
+  for (const step of plan.slice(from, from + count)) {
+    if ((await connectionFor(modelOf(step))) !== connection) break
+    group.push(step)
+  }
+  return group
+}
+
+async function runOne(step: PlanStep, connection: Connection, made: Made, hooks: RowHooks): Promise<void> {
+  resolveStep(step, made)
+  if (!hooks.concern(step)) return runStep(step, connection, made)
+  for (const part of await hooks.before(step, connection)) await runStep(part, connection, made)
+  await hooks.after(step, connection)
+}
+
+/** The steps leave in their order, one behind the other. The first that fails is what is told; the server runs none behind it. */
+async function runTogether(steps: readonly PlanStep[], connection: Connection, made: Made): Promise<void> {
+  for (const step of steps) resolveStep(step, made)
+  const outcomes = await connection.together((runner) =>
+    Promise.allSettled(steps.map((step) => runStep(step, connection, made, runner))),
+  )
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 /** Fills in the keys of rows that earlier steps have made. */
@@ -48,36 +80,36 @@ function modelOf(step: PlanStep): EntityModel {
   return (step.rows[0] as PairStep['rows'][number]).between[0].model
 }
 
-function runStep(step: PlanStep, connection: Connection, made: Made): Promise<void> {
+function runStep(step: PlanStep, connection: Connection, made: Made, runner: Runner = connection): Promise<void> {
   switch (step.kind) {
     case 'insert':
-      return runInserts(step, connection, made)
+      return runInserts(step, connection, made, runner)
     case 'update':
-      return runUpdates(step, connection, made)
+      return runUpdates(step, connection, made, runner)
     case 'delete':
-      return runDeletes(step, connection)
+      return runDeletes(step, connection, runner)
     default:
-      return runPairs(step, connection)
+      return runPairs(step, connection, runner)
   }
 }
 
-async function runInserts(step: InsertStep, connection: Connection, made: Made): Promise<void> {
-  const rows = step.inserts.map(({ values }) => step.columns.map((column) => values[column.index]))
-  const generated = await connection.statements.insertRows(connection, step.model, step.columns, step.returning, rows)
-  step.inserts.forEach(({ state, values }, row) => {
-    step.returning.forEach((column, i) => {
-      values[column.index] = generated[row]?.[i]
-    })
-    made.set(state, values)
-  })
+async function runInserts(step: InsertStep, { statements }: Connection, made: Made, runner: Runner): Promise<void> {
+  const { model, columns, returning, inserts } = step
+  const rows = inserts.map(({ values }) => columns.map((column) => values[column.index]))
+  const generated = await statements.insertRows(runner, model, columns, returning, rows)
+  for (let row = 0; row < inserts.length; row++) {
+    const { values } = inserts[row] as (typeof inserts)[number]
+    for (let i = 0; i < returning.length; i++) values[(returning[i] as ColumnModel).index] = generated[row]?.[i]
+  }
+  made.add(inserts)
 }
 
-async function runUpdates(step: UpdateStep, connection: Connection, made: Made): Promise<void> {
+async function runUpdates(step: UpdateStep, connection: Connection, made: Made, runner: Runner): Promise<void> {
   const rows = step.updates.map((update) => ({
     set: step.set.map((column) => update.changes.get(column.index)),
     match: matchValues(step, update, made),
   }))
-  const missed = await connection.statements.updateRows(connection, step.model, step.set, step.match, rows)
+  const missed = await connection.statements.updateRows(runner, step.model, step.set, step.match, rows)
   if (missed.length === 0)
     return readChanged(
       step,
@@ -97,9 +129,9 @@ function matchValues(
   return step.match.length > key.length ? [...key, row.storedVersion] : key
 }
 
-async function runDeletes(step: DeleteStep, connection: Connection): Promise<void> {
-  const rows = step.deletes.map((row) => matchValues(step, row, new Map()))
-  const missed = await connection.statements.deleteRows(connection, step.model, step.match, rows)
+async function runDeletes(step: DeleteStep, { statements }: Connection, runner: Runner): Promise<void> {
+  const rows = step.deletes.map((row) => matchValues(step, row, new Made()))
+  const missed = await statements.deleteRows(runner, step.model, step.match, rows)
   if (missed.length === 0) return
   const states = missed.map((i) => step.deletes[i]?.state)
   if (step.model.version !== undefined) throw staleRows('Deleting', step.model, states, rows.length)
@@ -110,14 +142,14 @@ async function runDeletes(step: DeleteStep, connection: Connection): Promise<voi
   )
 }
 
-async function runPairs(step: PairStep, connection: Connection): Promise<void> {
+async function runPairs(step: PairStep, { statements }: Connection, runner: Runner): Promise<void> {
   const { model } = step.table
   const rows = step.rows.map(({ values }) => values)
   if (step.kind === 'insert pairs') {
-    await connection.statements.insertRows(connection, model, model.columns, [], rows)
+    await statements.insertRows(runner, model, model.columns, [], rows)
     return
   }
-  const missed = await connection.statements.deleteRows(connection, model, model.columns, rows)
+  const missed = await statements.deleteRows(runner, model, model.columns, rows)
   if (missed.length === 0) return
   const pairs = missed.map((i) => step.rows[i]?.between.map((state) => state.describe()).join(' and '))
   throw new StaleDataError(

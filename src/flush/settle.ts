@@ -1,5 +1,5 @@
 import { type ColumnModel, isSqlExpression, linksOf } from '../mapping/index.ts'
-import { type InstanceState, identityOf, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
+import { type InFlight, type InstanceState, identityOf, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
@@ -30,12 +30,37 @@ export function beginFlight(unit: UnitOfWork, work: FlushWork): Flight {
   }
   for (const state of work.late.keys()) if (state.status === 'persistent') unit.snapshot?.noteChange(state)
   for (const { state } of work.deletes) unit.snapshot?.noteChange(state)
-  unit.inFlight = {
-    inserting: new Set([...work.inserts, ...work.updates.filter(isSwitch)].map(({ state }) => state)),
-    updating: new Set(work.updates.map(({ state }) => state)),
-    deleting: new Set([...work.deletes.map(({ state }) => state), ...work.updates.flatMap(replacedBy)]),
-  }
+  unit.inFlight = new StatesInFlight(work)
   return { work, relations }
+}
+
+/** Asked only where the program changes its session while statements are sent, so each set is made when it is. */
+class StatesInFlight implements InFlight {
+  readonly #work: FlushWork
+  #inserting: ReadonlySet<InstanceState> | undefined
+  #updating: ReadonlySet<InstanceState> | undefined
+  #deleting: ReadonlySet<InstanceState> | undefined
+
+  constructor(work: FlushWork) {
+    this.#work = work
+  }
+
+  get inserting(): ReadonlySet<InstanceState> {
+    const { inserts, updates } = this.#work
+    this.#inserting ??= new Set([...inserts, ...updates.filter(isSwitch)].map(({ state }) => state))
+    return this.#inserting
+  }
+
+  get updating(): ReadonlySet<InstanceState> {
+    this.#updating ??= new Set(this.#work.updates.map(({ state }) => state))
+    return this.#updating
+  }
+
+  get deleting(): ReadonlySet<InstanceState> {
+    const { deletes, updates } = this.#work
+    this.#deleting ??= new Set([...deletes.map(({ state }) => state), ...updates.flatMap(replacedBy)])
+    return this.#deleting
+  }
 }
 
 function isSwitch(update: PendingUpdate): boolean {

@@ -5,13 +5,22 @@ import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 /** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`; none where it is turned off. */
 export function insertSteps(model: EntityModel, inserts: readonly PendingInsert[]): InsertStep[] {
   const steps: { step: InsertStep; inserts: PendingInsert[]; shape: string }[] = []
+  let last: (typeof steps)[number] | undefined
   for (const insert of inserts) {
-    const shape = insertShape(model, insert)
-    const last = steps.at(-1)
-    if (model.batch && last?.shape === shape) last.inserts.push(insert)
-    else steps.push(startInsertStep(model, insert, shape))
+    if (last !== undefined && model.batch && hasShape(insert, last.shape)) last.inserts.push(insert)
+    else {
+      last = startInsertStep(model, insert, insertShape(model, insert))
+      steps.push(last)
+    }
   }
   return steps.map(({ step }) => step)
+}
+
+function hasShape({ values }: PendingInsert, shape: string): boolean {
+  for (let i = 0; i < shape.length; i++) {
+    if (shape[i] !== (values[i] === undefined ? '-' : letterOf(values[i]))) return false
+  }
+  return true
 }
 
 /** One letter a column: left to the database, computed by an expression, or a value. */

@@ -45,6 +45,7 @@ export class UniqueOrder {
   }
 
   #find(columns: UniqueColumns, inserts: readonly PendingInsert[], rows: readonly Freer[]): void {
+    if (rows.length === 0) return
     const takers = [...inserts, ...rows.filter(isUpdate)]
     const byName = new Map<string, Taker[]>()
     for (const taker of takers) {
@@ -64,6 +65,7 @@ export class UniqueOrder {
 
   /** What an INSERT waits for, and what that waits for. */
   #earlyUpdates(inserts: readonly PendingInsert[]): Set<PendingUpdate> {
+    if (this.#holders.size === 0) return new Set()
     const early = new Set(inserts.flatMap((insert) => this.#holdersOf(insert).filter(isUpdate)))
     for (const update of early) for (const next of this.#holdersOf(update).filter(isUpdate)) early.add(next)
     return early
