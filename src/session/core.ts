@@ -311,7 +311,11 @@ export class SessionCore implements UnitListener {
         rows: this.rows,
         loadMembers: (states, link) => this.related.membersOf(states, link, what),
         loadStored: (state, link) => this.related.storedOf(state, link, what),
-        beforeSettle: () => this.tell('afterFlush', { session }),
+        beforeSettle: () => {
+          // An end that came with the last statements on their way undoes them: the flush must not tell that it has succeeded.
+          this.gate.checkInterrupted(what)
+          return this.tell('afterFlush', { session })
+        },
       })
     } catch (error) {
       if (transaction !== undefined && transaction === this.transaction) await deactivateAfter(this, error)
