@@ -1,11 +1,12 @@
 import type { BeginOptions, DriverConnection, Outcome, Statement } from '../drivers/index.ts'
-import { ConcurrentUseError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
+import { InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { checkXid, type Runner } from '../sql/index.ts'
 import { attachSuppressed, defineLifecycle, Lane, LazySet, warn } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
+import { blockIsOver, connectionIsClosed, insideTransaction, unawaited } from './refusals.ts'
 import { type Transaction, type TransactionControl, transactionOf } from './transaction.ts'
 import { WireLine } from './transaction-line.ts'
 import { type Level, TransactionStack } from './transaction-stack.ts'
@@ -221,9 +222,7 @@ export class Circuit implements TransactionControl, WireOwner {
     return this.#lane.run(how, async () => {
       this.#checkOpen(`${how}()`)
       if (this.inTransaction) {
-        throw new InvalidRequestError(
-          `Cannot ${how}() on the connection of '${this.connection.label}': it is in a transaction. End that first`,
-        )
+        throw insideTransaction(this.connection.label, how)
       }
       const wire = await this.connectedWire()
       checkXid(xid, requireTwoPhase(wire.dialect, `${how}()`))
@@ -263,12 +262,7 @@ export class Circuit implements TransactionControl, WireOwner {
   /** @throws ConcurrentUseError while a call is under way that nobody has awaited */
   checkQuiet(): void {
     if (!this.#lane.isBusy) return
-    const calls = this.#lane.labels()
-    throw new ConcurrentUseError(
-      `The block of '${this.connection.label}' has ended while ${calls.join('(), ')}() is under way on its connection: an 'await' is ` +
-        'missing. Nothing is committed, as that would tear its work in two',
-      { calls: [...calls, 'commit'] },
-    )
+    throw unawaited(this.connection.label, this.#lane.labels())
   }
 
   /** Ends a managed block on an error: refuses what waits, then rolls back. Never rejects: a further failure is kept with the error. */
@@ -400,15 +394,10 @@ export class Circuit implements TransactionControl, WireOwner {
 
   #checkOpen(attempt: string): void {
     this.#checkNotClosed(attempt)
-    if (!this.#isOver) return
-    throw new ResourceClosedError(
-      `Cannot ${attempt} on the connection of '${this.connection.label}': the transaction of its block has ended, ` +
-        'and nothing runs after it. Await all of the work inside the block',
-    )
+    if (this.#isOver) throw blockIsOver(this.connection.label, attempt)
   }
 
   #checkNotClosed(attempt: string): void {
-    if (!this.isClosed) return
-    throw new ResourceClosedError(`Cannot ${attempt}: the connection of '${this.connection.label}' is closed`)
+    if (this.isClosed) throw connectionIsClosed(this.connection.label, attempt)
   }
 }
