@@ -119,13 +119,7 @@ export class Circuit implements TransactionControl, WireOwner {
 
   /** Runs work whose statements do not wait for each other's answers. Nothing else runs meanwhile; the work awaits all that it sends. */
   together<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
-    return this.#lane.run('run together', async () => {
-      const wire = await this.#usableWire('run statements')
-      return work({
-        run: async (statement) => wire.run(statement),
-        runEach: (statement, sets) => wire.runEach(statement, sets),
-      })
-    })
+    return this.#lane.run('run together', async () => work((await this.#usableWire('run statements')).runner))
   }
 
   /** Begins a transaction first, if there is none and one is wanted. */

@@ -1,7 +1,7 @@
 import type { BeginOptions, DriverConnection, Outcome, Statement, TransactionStatus } from '../drivers/index.ts'
 import { CommitUnknownError, DeadlockError, HeddleError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
-import { type Dialect, isDisconnect } from '../sql/index.ts'
+import { type Dialect, isDisconnect, type Runner } from '../sql/index.ts'
 import { channels, type EventHub } from '../support/index.ts'
 import { replacedByListeners } from './before-execute.ts'
 import {
@@ -70,6 +70,14 @@ export class Wire {
     this.lease.note(statement.sql)
     if (this.#isHeard) return this.#observe(statement, () => this.driver.run(statement))
     return this.#runNow(statement) ?? this.#runSoon(statement)
+  }
+
+  /** Runs statements as they are given, whether the ones before them are answered or not. */
+  get runner(): Runner {
+    return {
+      run: async (statement) => this.run(statement),
+      runEach: (statement, sets) => this.runEach(statement, sets),
+    }
   }
 
   async runEach(given: Statement, sets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]> {
