@@ -67,7 +67,6 @@ export {
   type SelectTools,
   type StreamOptions,
   selectin,
-  subquery,
   undefer,
   undeferGroup,
 } from './loading/index.ts'

@@ -38,6 +38,5 @@ export {
   type RecursionOptions,
   raise,
   selectin,
-  subquery,
 } from './strategies/loaders.ts'
 export { membersQuery } from './strategies/members-query.ts'

@@ -293,7 +293,7 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
   }
 
   /**
-   * Says how relations and columns are loaded: see `selectin`, `joined`, `subquery`, `immediate`, `lazy`, `raise`, `containsEager`,
+   * Says how relations and columns are loaded: see `selectin`, `joined`, `immediate`, `lazy`, `raise`, `containsEager`,
    * `defaultload`, `defer`, `undefer`, `undeferGroup` and `loadOnly`. A later option replaces an earlier one of the same name, and an
    * option wins over `with()` and over the mapping. What is loaded has the types of loaded relations.
    *
@@ -378,8 +378,7 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
 function refuseInStream(call: string, model: EntityModel, plan: LoadPlan, path = ''): void {
   for (const [link, { strategy }] of plan.relations) {
     const name = `${path}${link.property}`
-    const isTorn = link.toMany && (strategy === 'joined' || strategy === 'containsEager')
-    if (isTorn || strategy === 'subquery') {
+    if (link.toMany && (strategy === 'joined' || strategy === 'containsEager')) {
       throw new InvalidRequestError(
         `${call}: ${model.name}.${name} cannot be loaded by ${strategy} in a stream, whose batches would hold a part of it; use ` +
           `selectin('${name}'), which takes one statement for each batch.`,

@@ -157,7 +157,7 @@ const isBoolean = (value: unknown) => typeof value === 'boolean'
 const isOrderTerm = (value: unknown) =>
   isName(value) || (Array.isArray(value) && value.length === 2 && isName(value[0]) && DIRECTIONS.includes(value[1]))
 const DIRECTIONS: readonly unknown[] = ['asc', 'desc']
-const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'subquery', 'immediate', 'raise', 'raiseOnSql']
+const LAZY: readonly string[] = ['select', 'selectin', 'joined', 'immediate', 'raise', 'raiseOnSql']
 
 const RULES: Readonly<Record<string, readonly [expected: string, accepts: (value: unknown) => boolean]>> = {
   collection: ["'array', 'set', 'writeOnly', or a key such as { keyedBy: 'name' }", isCollectionShape],

@@ -7,10 +7,9 @@ export type RelationKind = 'manyToOne' | 'oneToMany' | 'oneToOne' | 'manyToMany'
 
 /**
  * How a relation is loaded when nothing else is said: `'select'` when it is awaited, `'selectin'` by a second query for all
- * together, `'joined'` in the same query, `'subquery'` by a second query that repeats the first inside, `'immediate'` right after the
- * query as if it were awaited, `'raise'` never (awaiting it is an error unless it was loaded or set), `'raiseOnSql'` never by SQL.
+ * together, `'joined'` in the same query, `'immediate'` right after the query as if it were awaited, `'raise'` never (awaiting it is an error unless it was loaded or set), `'raiseOnSql'` never by SQL.
  */
-export type Lazy = 'select' | 'selectin' | 'joined' | 'subquery' | 'immediate' | 'raise' | 'raiseOnSql'
+export type Lazy = 'select' | 'selectin' | 'joined' | 'immediate' | 'raise' | 'raiseOnSql'
 
 /** A property to order by, or a property and a direction. */
 export type OrderTerm = string | readonly [property: string, direction: 'asc' | 'desc']

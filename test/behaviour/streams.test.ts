@@ -1,13 +1,5 @@
 import { expect, it } from 'vitest'
-import {
-  containsEager,
-  InvalidRequestError,
-  joined,
-  SessionClosedError,
-  selectin,
-  sql,
-  subquery,
-} from '../../src/index.ts'
+import { containsEager, InvalidRequestError, joined, SessionClosedError, selectin, sql } from '../../src/index.ts'
 import { onEvery, type TestDatabase } from '../support/index.ts'
 import { Author, Book, Note, openLibrary } from './library.ts'
 
@@ -136,7 +128,6 @@ onEvery({}, (db) => {
     expect(() => authors.options(selectin('books').options(joined('notes'))).stream()).toThrow(
       /selectin\('books.notes'\)/,
     )
-    expect(() => authors.options(subquery('books')).stream()).toThrow(InvalidRequestError)
     expect(() => authors.join('books').options(containsEager('books')).stream()).toThrow(InvalidRequestError)
   })
 })

@@ -10,21 +10,13 @@ export type Strategy =
   | 'load'
   | 'selectin'
   | 'joined'
-  | 'subquery'
   | 'immediate'
   | 'containsEager'
   | 'select'
   | 'raise'
   | 'raiseOnSql'
 
-const eager: ReadonlySet<Strategy> = new Set([
-  'load',
-  'selectin',
-  'joined',
-  'subquery',
-  'immediate',
-  'containsEager',
-] as const)
+const eager: ReadonlySet<Strategy> = new Set(['load', 'selectin', 'joined', 'immediate', 'containsEager'] as const)
 
 /** Whether a strategy brings the relation along. */
 export function isEager(strategy: Strategy): boolean {

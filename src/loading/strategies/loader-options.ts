@@ -12,7 +12,7 @@ declare const LOADS: unique symbol
 export type PlanChange = (call: string, model: EntityModel, plan: LoadPlan) => LoadPlan
 
 /**
- * What a query is told about the loading of relations and columns: see `selectin`, `joined`, `subquery`, `immediate`, `lazy`, `raise`,
+ * What a query is told about the loading of relations and columns: see `selectin`, `joined`, `immediate`, `lazy`, `raise`,
  * `containsEager`, `defaultload`, `defer`, `undefer`, `undeferGroup` and `loadOnly`. Made by these functions, given to
  * `query.options()`; one option can be kept and given to many queries.
  *
@@ -118,7 +118,7 @@ export function relationOption<Relation extends string, Loads extends string>(
   )
 }
 
-const BRINGS: ReadonlySet<string> = new Set(['selectin', 'joined', 'subquery', 'immediate', 'containsEager'])
+const BRINGS: ReadonlySet<string> = new Set(['selectin', 'joined', 'immediate', 'containsEager'])
 
 /** An option about all relations of the entity at the end of a path that are not named: `'*'`, `'books.*'`. */
 export function othersOption<Path extends string, Loads extends string>(

@@ -70,20 +70,6 @@ export function joined<const Path extends string>(
 }
 
 /**
- * Loads a relation by a statement of its own that repeats the query inside: of use where the keys of the result are too many, or of
- * too many columns, to be sent back to the database.
- *
- * Sends for `subquery('books')`: `select … from books where author_id in (select id from (…the query…))`
- *
- * @example
- * query.where('country', '=', 'no').options(subquery('books'))
- * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#subquery-eager-loading
- */
-export function subquery<const Path extends string>(path: Path): RelationLoader<Path, Path, never, Path> {
-  return relationOption('subquery()', path, { strategy: 'subquery' })
-}
-
-/**
  * Loads a relation right after the query as if it were awaited: an instance that the session holds is taken from there, and what is
  * left is read for all together.
  *
