@@ -2,6 +2,7 @@ import type { InstanceState, UnitOfWork } from '../state/index.ts'
 import { cascadeWork, reachesMore } from './cascade.ts'
 import type { LoadMembers, LoadStored } from './load-members.ts'
 import { planFlush } from './plan.ts'
+import { tellRefreshed } from './refreshed.ts'
 import { RowHooks, type RowListeners } from './row-hooks.ts'
 import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
@@ -51,4 +52,5 @@ export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void
     settleFailure(unit, flight)
     throw error
   }
+  tellRefreshed(plan)
 }

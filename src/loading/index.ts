@@ -10,6 +10,7 @@ export type { Queryable } from './query-types.ts'
 export {
   isLoaded,
   loadRelation,
+  type Reader,
   type RelatedSource,
   readByKeys,
   readExpired,

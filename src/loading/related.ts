@@ -1,6 +1,7 @@
-import type { Connection } from '../engine/index.ts'
+import type { Outcome, Statement } from '../drivers/index.ts'
 import { MultipleResultsError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
+import type { Dialect, Statements } from '../sql/index.ts'
 import {
   collectionOf,
   foreignKeyOf,
@@ -17,12 +18,20 @@ import { loadFilter } from './own-condition.ts'
 import { writeOnly } from './relation-paths.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
+/** What reading rows needs of a connection. */
+export interface Reader {
+  readonly dialect: Dialect
+  readonly statements: Statements
+  run(statement: Statement): Promise<Outcome>
+}
+
 /** Where the statements of a load run. */
 export interface RelatedSource {
   readonly unit: UnitOfWork
   /** Overwrite what instances hold, unflushed changes included. Default: false. */
   readonly populateExisting?: boolean
-  connectionFor(model: RelationLink['target']): Promise<Connection>
+  /** @param link the relation whose targets are to be read, where it is one */
+  connectionFor(model: RelationLink['target'], link?: RelationLink): Promise<Reader>
 }
 
 /**
@@ -119,7 +128,7 @@ export async function readByKeys(
 /** Rows of a relation's targets into instances, with what is said of them. */
 function hydrateTargets(
   { unit, populateExisting = false }: RelatedSource,
-  { dialect }: Connection,
+  { dialect }: Reader,
   link: RelationLink,
   below: LoadPlan,
   rows: readonly unknown[],
@@ -180,7 +189,7 @@ async function targetsByKey(
   const found = new Map<IdentityKey, InstanceState>()
   const wanted = pointsAtKey(link) ? keys.filter((key) => !takePresent(source.unit, link, key, found)) : keys
   if (wanted.length === 0) return found
-  const connection = await source.connectionFor(link.target)
+  const connection = await source.connectionFor(link.target, link)
   const { statements } = connection
   const columns = below.columnsOf(link.target)
   const select = pointsAtKey(link)
@@ -253,7 +262,7 @@ async function readMembers(
   members: Map<IdentityKey, object[]>,
   below: LoadPlan,
 ): Promise<void> {
-  const connection = await source.connectionFor(link.target)
+  const connection = await source.connectionFor(link.target, link)
   const { dialect } = connection
   const columns = below.columnsOf(link.target)
   const select = membersSelect(connection, link, columns)
@@ -268,7 +277,7 @@ async function readMembers(
   }
 }
 
-function membersSelect({ statements, dialect }: Connection, link: RelationLink, columns: readonly ColumnModel[]) {
+function membersSelect({ statements, dialect }: Reader, link: RelationLink, columns: readonly ColumnModel[]) {
   const { source, target, through } = link
   const order = memberOrder(link)
   const filter = loadFilter(dialect, link)
@@ -288,7 +297,7 @@ function isByOwnKey({ through, holder }: RelationLink): boolean {
 /** Reads the owner's key out of a row, before the row is given away: a foreign key of the member, or what stands behind its columns. */
 function ownerReader(
   link: RelationLink,
-  dialect: Connection['dialect'],
+  dialect: Dialect,
   read: readonly ColumnModel[],
 ): (row: unknown[]) => IdentityKey | undefined {
   const ownKey = link.holder === 'condition' ? link.source.key : undefined

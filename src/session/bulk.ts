@@ -1,9 +1,9 @@
-import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError } from '../errors.ts'
-import { type Assignment, type BulkWrite, readByKeys, settled } from '../loading/index.ts'
+import { type Assignment, type BulkWrite, type Reader, readByKeys, settled } from '../loading/index.ts'
 import { type ColumnModel, linksOf } from '../mapping/index.ts'
 import { type InstanceState, identityOf } from '../state/index.ts'
 import type { SessionCore } from './core.ts'
+import { readerFor } from './run-orm.ts'
 
 /** What a bulk write has done. */
 export interface BulkResult {
@@ -24,7 +24,7 @@ export async function runBulk(core: SessionCore, write: BulkWrite, label: string
   core.rows.refuseBetween(label)
   const evaluates = decideByMemory(write, label)
   await core.autoflushNow(label, write.autoflush)
-  const connection = await core.connectionFor(write.model, label)
+  const connection = await readerFor(core, { call: label, model: write.model })
   const result = evaluates ? await writeEvaluated(core, connection, write) : await writeFetched(core, connection, write)
   const { session } = core
   const event = { session, entity: write.model.entityClass, rowCount: result.rowCount }
@@ -44,7 +44,7 @@ function decideByMemory({ synchronize, matches, returning }: BulkWrite, label: s
   return synchronize === false || synchronize === 'evaluate' || (synchronize === 'auto' && matches !== undefined)
 }
 
-async function run(core: SessionCore, connection: Connection, write: BulkWrite, returning: readonly ColumnModel[]) {
+async function run(core: SessionCore, connection: Reader, write: BulkWrite, returning: readonly ColumnModel[]) {
   const { executionOptions } = write
   const statement = settled(write.statement(returning))
   const outcome = await connection.run(executionOptions === undefined ? statement : { ...statement, executionOptions })
@@ -52,7 +52,7 @@ async function run(core: SessionCore, connection: Connection, write: BulkWrite, 
   return outcome
 }
 
-async function writeEvaluated(core: SessionCore, connection: Connection, write: BulkWrite): Promise<BulkResult> {
+async function writeEvaluated(core: SessionCore, connection: Reader, write: BulkWrite): Promise<BulkResult> {
   const { matches, synchronize } = write
   const found = synchronize === false || matches === undefined ? [] : decided(core, write, matches)
   const { rowCount } = await run(core, connection, write, [])
@@ -71,7 +71,7 @@ function decided(core: SessionCore, { model }: BulkWrite, matches: NonNullable<B
   return found
 }
 
-async function writeFetched(core: SessionCore, connection: Connection, write: BulkWrite): Promise<BulkResult> {
+async function writeFetched(core: SessionCore, connection: Reader, write: BulkWrite): Promise<BulkResult> {
   const { model, verb, assignments, returning } = write
   const { updateReturning, deleteReturning } = connection.dialect.capabilities
   const set = assignments.map(({ column }) => column)
@@ -90,7 +90,7 @@ async function writeFetched(core: SessionCore, connection: Connection, write: Bu
   return { rowCount, instances: returning ? await instancesOf(core, write, written) : [] }
 }
 
-function read({ dialect }: Connection, columns: readonly ColumnModel[], row: readonly unknown[]): WrittenRow {
+function read({ dialect }: Reader, columns: readonly ColumnModel[], row: readonly unknown[]): WrittenRow {
   return new Map(
     columns.map((column, place) => {
       const decode = dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined

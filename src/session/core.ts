@@ -348,7 +348,12 @@ export class SessionCore implements UnitListener {
   /** Tells listeners that may be async; their own calls on the session run inside the operation. */
   tell<Name extends keyof SessionEvents<object>>(name: Name, payload: SessionEvents<object>[Name]): Promise<void> {
     if (!this.events.has(name)) return settled
-    return this.gate.within(() => this.events.emitAsync(name, payload), this.flushing ? 'beside' : 'none')
+    return this.callOut(() => this.events.emitAsync(name, payload))
+  }
+
+  /** Runs code of the program inside the running operation; what it calls on the session runs there. */
+  callOut<T>(code: () => Promise<T>): Promise<T> {
+    return this.gate.within(code, this.flushing ? 'beside' : 'none')
   }
 
   loadRelated(state: InstanceState, link: RelationLink): Promise<unknown> {

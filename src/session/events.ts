@@ -1,5 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import type { Transition } from '../state/index.ts'
+import type { OrmExecution } from './orm-execution.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
 /** Every session event carries its session. */
@@ -61,6 +62,8 @@ export interface SessionEvents<S> extends TransitionEvents<S> {
   beforeFlush: SessionEvent<S>
   /** *async.* After the statements, before instances have advanced; SQL only. */
   afterFlush: SessionEvent<S>
+  /** *async.* A statement is about to be run for the program; a listener may change it, or return the answer. */
+  doOrmExecute: OrmExecution<S>
   /** *async.* After the flush; what changes here is flushed by the next one, in a commit at once. */
   afterFlushPostexec: SessionEvent<S>
   /** *async.* After an UPDATE by conditions, when the session's instances agree with it. */

@@ -4,9 +4,12 @@ export {
   type AttributeEvent,
   type EntityEvents,
   type EntityInstanceEvent,
+  listens,
   type OnOptions,
   type OnPropertyOptions,
+  off,
   on,
+  type RefreshFlushEvent,
   type RowEvent,
   type SetEvent,
 } from './entity-events.ts'
@@ -31,6 +34,7 @@ export type { ForUpdate, GetOptions, GetWithOptions } from './get-options.ts'
 export { closeAllSessions } from './live.ts'
 export { makeTransient, makeTransientToDetached, wasDeleted } from './make-transient.ts'
 export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
+export { type OrmAnswer, OrmExecution } from './orm-execution.ts'
 export { objectSession, Session } from './session.ts'
 export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
 export {

@@ -1,5 +1,4 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
-import type { Connection } from '../engine/index.ts'
 import { InvalidRequestError, ObjectDeletedError, SessionClosedError } from '../errors.ts'
 import {
   type BulkWrite,
@@ -14,6 +13,7 @@ import {
   notePlan,
   planOf,
   type QueryTarget,
+  type Reader,
   type RowSelect,
   readByKeys,
   readRows,
@@ -27,6 +27,7 @@ import { type InstanceState, identityOf, setLoadStyle } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { type BulkResult, runBulk } from './bulk.ts'
 import type { SessionCore } from './core.ts'
+import { readerFor, readerNow, runOrm, streamOrm } from './run-orm.ts'
 
 /** How one instance is read by its key. */
 export interface ReadOptions {
@@ -108,17 +109,17 @@ export class SessionLoader implements QueryTarget {
     { populateExisting, lock, plan, renew }: ReadOptions,
   ): Promise<InstanceState | null> {
     const { unit } = this.#core
-    const bind = this.#core.binds.forModel(model)
-    const connection = this.#core.connectionNow(bind, what) ?? (await this.#core.connectionOf(bind, what))
-    const joined = lock === undefined && this.#selectOf(connection, model, columns, key, plan, populateExisting)
+    const subject = { call: what, model, isColumnLoad: what === 'refresh()' }
+    const reader = readerNow(this.#core, subject) ?? (await readerFor(this.#core, subject))
+    const joined = lock === undefined && this.#selectOf(reader, model, columns, key, plan, populateExisting)
     if (joined) {
-      const { rows } = await connection.run(statementOf(joined))
+      const { rows } = await reader.run(statementOf(joined))
       if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
-      return hydrateJoined(unit, connection.dialect, joined, rows, populateExisting ? new Set() : undefined)[0] ?? null
+      return hydrateJoined(unit, reader.dialect, joined, rows, populateExisting ? new Set() : undefined)[0] ?? null
     }
-    const { rows } = await connection.run(connection.statements.selectByKey(model, columns, lock)(key))
+    const { rows } = await reader.run(reader.statements.selectByKey(model, columns, lock)(key))
     if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
-    const hydration = hydrationOf(connection.dialect, model, columns)
+    const hydration = hydrationOf(reader.dialect, model, columns)
     const states = hydrateRows(unit, hydration, rows, { populateExisting })
     notePlan(states, plan ?? noPlan)
     return states[0] ?? null
@@ -126,7 +127,7 @@ export class SessionLoader implements QueryTarget {
 
   /** The select that joins what is to come along; only where there is a plan, and the columns are those of it. */
   #selectOf(
-    { dialect }: Connection,
+    { dialect }: Reader,
     model: EntityModel,
     columns: readonly ColumnModel[],
     key: readonly unknown[],
@@ -208,7 +209,7 @@ export class SessionLoader implements QueryTarget {
     return this.#core.gate.run(label, async () => {
       await this.#core.autoflushNow(label, select.autoflush)
       const connection = await this.#core.connectionFor(select.model, label)
-      const { rows } = await connection.run(statementOf(select))
+      const { rows } = await runOrm(this.#core, connection, statementOf(select), { call: label, model: select.model })
       return this.#instancesOf(select, connection, rows, label)
     })
   }
@@ -221,14 +222,14 @@ export class SessionLoader implements QueryTarget {
     return this.#core.gate.run(label, async () => {
       await this.#core.autoflushNow(label, select.autoflush)
       const connection = await this.#core.connectionFor(select.model, label)
-      const { rows } = await connection.run(statementOf(select))
+      const { rows } = await runOrm(this.#core, connection, statementOf(select), { call: label, model: select.model })
       return readRows(this.#core.unit, connection.dialect, select, rows)
     })
   }
 
   async #instancesOf(
     select: EntitySelect,
-    connection: Connection,
+    connection: Reader,
     rows: readonly unknown[],
     label: string,
   ): Promise<object[]> {
@@ -242,7 +243,7 @@ export class SessionLoader implements QueryTarget {
 
   #hydrate(
     select: EntitySelect,
-    { dialect }: Connection,
+    { dialect }: Reader,
     rows: readonly unknown[],
     renewed: Set<InstanceState> | undefined,
   ): (InstanceState | null)[] {
@@ -274,7 +275,7 @@ export class SessionLoader implements QueryTarget {
     return this.#core.gate.run(label, async () => {
       await this.#core.autoflushNow(label, options.autoflush)
       const connection = await this.#core.connectionFor(model, label)
-      return connection.run(settled(statement))
+      return runOrm(this.#core, connection, settled(statement), { call: label, model })
     })
   }
 
@@ -283,7 +284,8 @@ export class SessionLoader implements QueryTarget {
     const { connection, batches } = await core.gate.run(label, async () => {
       await core.autoflushNow(label, select.autoflush)
       const connection = await core.connectionFor(select.model, label)
-      return { connection, batches: connection.streamBatches(statementOf(select), batchSize) }
+      const subject = { call: label, model: select.model }
+      return { connection, batches: await streamOrm(core, connection, statementOf(select), subject, batchSize) }
     })
     const transaction = core.transaction
     try {

@@ -15,6 +15,7 @@ import { warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { type GivenRelation, givenRelations, isOwn, mergeGraph } from './merge-graph.ts'
 import { mergeUnloaded } from './merge-unloaded.ts'
+import { readerFor } from './run-orm.ts'
 
 /**
  * Copies instances, and all that they reach by relations which cascade merge, onto the session's own instances of the same keys, inside
@@ -36,7 +37,10 @@ class Merging {
 
   constructor(core: SessionCore) {
     this.#core = core
-    this.#source = { unit: core.unit, connectionFor: (model) => core.connectionFor(model, 'merge()') }
+    this.#source = {
+      unit: core.unit,
+      connectionFor: (model, link) => readerFor(core, { call: 'merge()', model, link }),
+    }
   }
 
   async merge(starts: readonly InstanceState[]): Promise<ReadonlyMap<InstanceState, InstanceState>> {

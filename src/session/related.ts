@@ -17,6 +17,7 @@ import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import { type InstanceState, isForbidden, knownOne, knownRelated } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
 import { SessionLoader } from './loader.ts'
+import { readerFor } from './run-orm.ts'
 
 /** Loads relations of a session's instances, inside an operation. */
 export class SessionRelated implements RelatedLoader {
@@ -93,7 +94,11 @@ export class SessionRelated implements RelatedLoader {
   }
 
   #source(what: string): RelatedSource {
-    return { unit: this.#core.unit, connectionFor: (model) => this.#core.connectionFor(model, what) }
+    return {
+      unit: this.#core.unit,
+      connectionFor: (model, link) =>
+        readerFor(this.#core, { call: what, model, link, isColumnLoad: link === undefined }),
+    }
   }
 }
 

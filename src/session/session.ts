@@ -352,6 +352,11 @@ export class Session extends SessionTransactions {
   ): () => void {
     return this.core.events.on(name, listener as Listener<object>, options)
   }
+
+  /** Stops a listener of this session. */
+  off<Name extends keyof SessionEvents<Session>>(name: Name, listener: Listener<SessionEvents<Session>[Name]>): void {
+    this.core.events.off(name, listener as Listener<object>)
+  }
 }
 
 function endsOf(core: SessionCore): TransactionEnds {

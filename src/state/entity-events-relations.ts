@@ -26,6 +26,16 @@ export function hearAssigned(
   return wanted
 }
 
+/** A collection is about to be replaced as a whole, before its members are told of one by one. Gives what the listeners want in its place. */
+export function hearReplaced(
+  { instance }: InstanceState,
+  { property, options }: RelationLink,
+  value: unknown,
+): unknown {
+  if (!isHeardAnywhere('bulkReplace') || options.viewOnly === true) return value
+  return heard('bulkReplace', { target: instance, property, value })
+}
+
 /** An instance is about to be put into a collection. Gives what the listeners want in its place. */
 export function hearAppended(state: InstanceState, link: RelationLink, item: object): unknown {
   if (!isAnyHeard() || link.options.viewOnly === true) return item

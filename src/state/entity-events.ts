@@ -1,6 +1,6 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import { type EntityModel, modelOf, nameOf, tryModelOf } from '../mapping/index.ts'
-import { nearest } from '../support/index.ts'
+import { isThenable, nearest } from '../support/index.ts'
 
 /** Around the statements of a flush. */
 export type RowEventName =
@@ -11,33 +11,40 @@ export type RowEventName =
   | 'beforeDelete'
   | 'afterDelete'
 /** In the life of an instance. */
-export type InstanceEventName = 'init' | 'load' | 'refresh' | 'expire'
+export type InstanceEventName = 'init' | 'load' | 'refresh' | 'refreshFlush' | 'expire'
 /** When the program changes a property. */
-export type AttributeEventName = 'set' | 'append' | 'remove'
+export type AttributeEventName = 'set' | 'append' | 'remove' | 'bulkReplace' | 'modified' | 'initScalar'
 /** Everything that `on(EntityClass, …)` knows. */
 export type EntityEventName = RowEventName | InstanceEventName | AttributeEventName
 
 const NAMES: ReadonlySet<string> = new Set<EntityEventName>([
   ...(['beforeInsert', 'afterInsert', 'beforeUpdate', 'afterUpdate', 'beforeDelete', 'afterDelete'] as const),
-  ...(['init', 'load', 'refresh', 'expire'] as const),
-  ...(['set', 'append', 'remove'] as const),
+  ...(['init', 'load', 'refresh', 'refreshFlush', 'expire'] as const),
+  ...(['set', 'append', 'remove', 'bulkReplace', 'modified', 'initScalar'] as const),
 ])
-const ATTRIBUTE_NAMES: ReadonlySet<string> = new Set<AttributeEventName>(['set', 'append', 'remove'])
+const ATTRIBUTE_NAMES: ReadonlySet<string> = new Set<AttributeEventName>([
+  ...(['set', 'append', 'remove', 'bulkReplace', 'modified', 'initScalar'] as const),
+])
 
 /** Hears an event of an entity. */
 export type EntityListener = (event: never) => unknown
 
 /** How a listener is added. */
 export interface EntityListenOptions {
-  /** `set`, `append` and `remove` only: of this property alone. Default: of every property. */
+  /** Events of properties only: of this property alone. Default: of every property. */
   readonly property?: string
+  /** Only for the next event. Default: false. */
+  readonly once?: boolean
   /** Before the listeners that are there already. Default: false. */
   readonly prepend?: boolean
 }
 
 interface Registered {
   readonly property: string | undefined
+  /** What is called. */
   readonly listener: EntityListener
+  /** What was given to `on`. */
+  readonly given: EntityListener
 }
 
 /** The listeners of a class. Lists are replaced, never changed, so that listeners may come and go while one is called. */
@@ -60,19 +67,49 @@ export function listenToEntity(
 ): () => void {
   const model = tryModelOf(entityClass) ?? modelOf(entityClass)
   checkListening(model, name, listener, options)
-  const registered: Registered = { property: options.property, listener }
+  const stop = () => remove(entityClass, model, name, (one) => one === registered)
+  const calledOnce: EntityListener = (event) => {
+    stop()
+    return listener(event)
+  }
+  const registered: Registered = {
+    property: options.property,
+    listener: options.once === true ? calledOnce : listener,
+    given: listener,
+  }
   const lists = byClass.get(entityClass) ?? new Map<EntityEventName, readonly Registered[]>()
   byClass.set(entityClass, lists)
   const before = lists.get(name) ?? []
   lists.set(name, options.prepend === true ? [registered, ...before] : [...before, registered])
   count(model, name, 1)
-  return () => {
-    const present = lists.get(name) ?? []
-    if (!present.includes(registered)) return
-    const left = present.filter((one) => one !== registered)
-    lists.set(name, left)
-    count(model, name, -1)
-  }
+  return stop
+}
+
+/** Takes a listener of a class away, all its registrations under the name. Nothing happens where there is none. */
+export function stopListening(entityClass: object, name: EntityEventName, listener: EntityListener): void {
+  remove(entityClass, tryModelOf(entityClass) ?? modelOf(entityClass), name, ({ given }) => given === listener)
+}
+
+/** Whether a listener was added to this very class. */
+export function isListening(entityClass: object, name: EntityEventName, listener: EntityListener): boolean {
+  return (
+    byClass
+      .get(entityClass)
+      ?.get(name)
+      ?.some(({ given }) => given === listener) === true
+  )
+}
+
+function remove(
+  entityClass: object,
+  model: EntityModel,
+  name: EntityEventName,
+  isMeant: (registered: Registered) => boolean,
+): void {
+  const lists = byClass.get(entityClass)
+  const left = lists?.get(name)?.filter((one) => !isMeant(one))
+  for (let gone = (lists?.get(name)?.length ?? 0) - (left?.length ?? 0); gone > 0; gone--) count(model, name, -1)
+  if (left !== undefined) lists?.set(name, left)
 }
 
 function count(model: EntityModel, name: EntityEventName, by: 1 | -1): void {
@@ -93,7 +130,7 @@ function checkListening(
     throw new ArgumentError(`${call}: a function is needed, ${typeof listener} given.`)
   if (property === undefined) return
   if (!ATTRIBUTE_NAMES.has(name)) {
-    throw new ArgumentError(`${call}: 'property' is for set, append and remove; leave it out.`)
+    throw new ArgumentError(`${call}: 'property' is for events of properties (set, append, remove, …); leave it out.`)
   }
   const properties = new Set([...model.columnOf.keys(), ...model.relations.map((relation) => relation.property)])
   if (!properties.has(property)) throw new ArgumentError(`${call}: ${unknown(property, properties)}`)
@@ -145,12 +182,8 @@ const NOBODY: readonly EntityListener[] = []
 export function emitNow(instance: object, name: EntityEventName, event: object, property?: string): void {
   for (const listener of listenersOf(instance, name, property)) {
     const returned: unknown = listener(event as never)
-    if (isPromise(returned)) throw refusePromise(name, returned)
+    if (isThenable(returned)) throw refusePromise(name, returned)
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 function refusePromise(name: EntityEventName, promise: PromiseLike<unknown>): InvalidRequestError {

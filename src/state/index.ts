@@ -10,9 +10,11 @@ export {
   type InstanceEventName,
   isHeard,
   isHeardAnywhere,
+  isListening,
   listenersOf,
   listenToEntity,
   type RowEventName,
+  stopListening,
 } from './entity-events.ts'
 export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
 export { fromObject } from './from-object.ts'

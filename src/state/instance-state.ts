@@ -159,10 +159,21 @@ export class InstanceState {
 
   /** The value that a column reads when `values` holds none. Never does I/O and never gives a wrong value. */
   absent(index: number): unknown {
-    if (this.status === 'transient' || this.status === 'pending') return null
+    if (this.status === 'transient' || this.status === 'pending') return this.unset(index)
     const column = this.model.columns[index] as ColumnModel
     if (this.status === 'detached') throw detachedRead(this, column)
     throw notLoaded(this, column)
+  }
+
+  /** What a column reads that was never set: null, or what a listener has put there, which stays. */
+  private unset(index: number): unknown {
+    if (!isHeardAnywhere('initScalar')) return null
+    const column = this.model.columns[index] as ColumnModel
+    const value = heard('initScalar', { target: this.instance, property: column.property, value: null })
+    if (value === null) return null
+    checkValue(this.model, column, value)
+    this.values[index] = value
+    return value
   }
 
   /** Assigns a column as the program does: checked, tracked, and nothing where the value is the same. */
@@ -197,6 +208,10 @@ export class InstanceState {
       throw error
     }
     this.owner?.forgetKept(this, column)
+    if (isHeardAnywhere('modified')) {
+      const value = this.values[column.index]
+      heard('modified', { target: this.instance, property: column.property, value })
+    }
   }
 
   /** Remembers what a column was before its first change; forgets it again when the change is undone. */
@@ -326,9 +341,13 @@ function hasChanges(slot: unknown): boolean {
 }
 
 /** Tells the listeners of an event in the life of an instance. */
-export function emitInstanceEvent({ instance, owner }: InstanceState, name: InstanceEventName): void {
+export function emitInstanceEvent(
+  { instance, owner }: InstanceState,
+  name: InstanceEventName,
+  more: object = {},
+): void {
   const { session } = (owner ?? {}) as { readonly session?: unknown }
-  emitNow(instance, name, { target: instance, session })
+  emitNow(instance, name, { target: instance, session, ...more })
 }
 
 function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {

@@ -1,7 +1,7 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import { classOf, linksOf, nameOf, type RelationLink } from '../mapping/index.ts'
 import type { Collection, CollectionChanges } from './collection.ts'
-import { hearAppended, hearAssigned, hearRemoved } from './entity-events-relations.ts'
+import { hearAppended, hearAssigned, hearRemoved, hearReplaced } from './entity-events-relations.ts'
 import { stateOf } from './inspect.ts'
 import type { InstanceState, RelationChange } from './instance-state.ts'
 import { keyNow, memberKeyOf } from './member-key.ts'
@@ -166,13 +166,8 @@ function joinFromCollection(parent: InstanceState, inverse: RelationLink, item: 
 
 /** Replaces the members of a collection. */
 export function assignMany(state: InstanceState, link: RelationLink, value: unknown): void {
-  if (value === null || value === undefined || typeof (value as Iterable<unknown>)[Symbol.iterator] !== 'function') {
-    throw new ArgumentError(
-      `Setting ${state.describe()}.${link.property}: a collection takes an array of ${link.target.name}.`,
-    )
-  }
-  const given = value instanceof Map ? value.values() : (value as Iterable<unknown>)
-  const items = Array.from(given, (item) => checkedItem(state, link, item) as object)
+  const wished = hearReplaced(state, link, iterated(state, link, value))
+  const items = iterated(state, link, wished).map((item) => checkedItem(state, link, item) as object)
   const collection = collectionOf(state, link)
   const isFilled = link.options.collection === 'writeOnly' && state.identity === undefined
   if (!collection.isWhole && !isFilled) throw notLoadedForReplacing(state, link, collection.isLoaded)
@@ -196,6 +191,15 @@ function refuseOtherKeys(state: InstanceState, link: RelationLink, given: Readon
         `${JSON.stringify(String(own))}; a map must have each member under its own key, or give an array.`,
     )
   }
+}
+
+function iterated(state: InstanceState, link: RelationLink, value: unknown): unknown[] {
+  const isIterable = typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function'
+  if (value instanceof Map) return [...value.values()]
+  if (isIterable && typeof value !== 'string') return [...(value as Iterable<unknown>)]
+  throw new ArgumentError(
+    `Setting ${state.describe()}.${link.property}: a collection takes an array of ${link.target.name}.`,
+  )
 }
 
 function notLoadedForReplacing(state: InstanceState, link: RelationLink, isPart: boolean): InvalidRequestError {

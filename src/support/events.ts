@@ -56,6 +56,15 @@ export class EventHub<Events extends object> {
     return this.#parent === undefined ? false : this.#parent.has(name)
   }
 
+  /** The listeners in the order in which they are called, for who wants to hear what they return. */
+  listenersOf<Name extends keyof Events>(name: Name): ((payload: Events[Name]) => unknown)[] {
+    const own = this.#listeners?.get(name) ?? []
+    return [
+      ...(this.#parent?.listenersOf(name) ?? []),
+      ...own.map((registered) => (payload: Events[Name]) => this.#call(name, registered, payload)),
+    ]
+  }
+
   /** Calls the listeners in order, and throws what the first one to throw throws; those behind it are not called. */
   emit<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
     this.#parent?.emit(name, payload)

@@ -34,6 +34,7 @@ export {
 } from './options.ts'
 export { type ParallelProgress, type ParallelSettings, runParallel } from './parallel.ts'
 export { attachSuppressed } from './suppressed.ts'
+export { isThenable } from './thenable.ts'
 export type { Edge, SortOutcome } from './toposort.ts'
 export { describeCycle, sortOrCycle, toposort, toposortLevels } from './toposort.ts'
 export { callSite, captureCallSite, isTracing, setTracing } from './trace.ts'

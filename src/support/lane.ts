@@ -1,4 +1,5 @@
 import { bindContext } from './async-context.ts'
+import { isThenable } from './thenable.ts'
 import { callSite } from './trace.ts'
 
 /** One operation of a {@link Lane}, running or waiting, as it is told in errors. */
@@ -171,8 +172,4 @@ export class Lane {
     this.#idleListeners = undefined
     for (const listener of listeners) listener()
   }
-}
-
-function isThenable<T>(value: Promise<T> | T): value is Promise<T> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

@@ -1,4 +1,5 @@
 import { IllegalStateChangeError } from '../errors.ts'
+import { isThenable } from './thenable.ts'
 import { callSite } from './trace.ts'
 
 /** One legal move of a status. */
@@ -349,8 +350,4 @@ function list(states: string | readonly string[] | undefined): string {
     .flat()
     .map((state) => `'${state}'`)
     .join(', ')
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
