@@ -22,7 +22,7 @@ import {
   type ListenOptions,
 } from '../support/index.ts'
 import { SessionCore } from './core.ts'
-import { commitTo, rollbackTo } from './ending.ts'
+import { endsOf } from './ends.ts'
 import type { SessionEvents } from './events.ts'
 import { type ForUpdate, type GetOptions, type GetWithOptions, getRules, readPlan } from './get-options.ts'
 import { propertiesOf } from './instances.ts'
@@ -31,9 +31,8 @@ import { mergeInstances } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
 import { SessionRelated } from './related.ts'
-import type { TransactionEnds } from './session-transaction.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
-import { insideFlush, SessionTransactions } from './transactions.ts'
+import { SessionTransactions } from './transactions.ts'
 
 let sessionsMade = 0
 
@@ -356,20 +355,6 @@ export class Session extends SessionTransactions {
   /** Stops a listener of this session. */
   off<Name extends keyof SessionEvents<Session>>(name: Name, listener: Listener<SessionEvents<Session>[Name]>): void {
     this.core.events.off(name, listener as Listener<object>)
-  }
-}
-
-function endsOf(core: SessionCore): TransactionEnds {
-  return {
-    commitTo: (transaction) => {
-      if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('transaction.commit()'))
-      return core.gate.runAlone('commit()', () => commitTo(core, transaction))
-    },
-    rollbackTo: (transaction) => {
-      if (core.gate.isInsideFlush()) return Promise.reject(insideFlush('transaction.rollback()'))
-      const end = () => rollbackTo(core, transaction)
-      return transaction.nested ? core.gate.seizeHere('rollback()', end) : core.gate.seize('rollback()', end)
-    },
   }
 }
 
