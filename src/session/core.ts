@@ -15,6 +15,7 @@ import { attachSuppressed, channels, EventHub } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
 import type { SessionEvents } from './events.ts'
+import type { ExternalEnds } from './external-ends.ts'
 import { deactivateAfter } from './failure.ts'
 import { tellFlush } from './flush-message.ts'
 import { Gate } from './gate.ts'
@@ -26,18 +27,6 @@ import { SessionTransaction, type TransactionEnds, type TransactionOrigin } from
 /** A managed block around a transaction: once that has ended, nothing more runs until the block does. */
 export interface Block {
   ended: boolean
-}
-
-/** Somebody else who ends the transactions of a session; see `joinExternal`. */
-export interface ExternalEnds {
-  readonly name: string
-  /** Whether the current transaction has written anything. */
-  readonly changed: boolean
-  markChanged(): void
-  /** A transaction begins. @throws what the coordinator throws; the transaction then does not begin */
-  announce(root: SessionTransaction): void
-  /** @throws InvalidRequestError unless it is the coordinator who commits */
-  refuseCommit(call: string): void
 }
 
 /** Loads relations inside an operation. */

@@ -1,7 +1,8 @@
 import { ArgumentError, DeadlockError, InvalidRequestError, SerializationError, StaleDataError } from '../errors.ts'
 import { aBoolean, checkOptions } from '../support/index.ts'
-import type { ExternalEnds, SessionCore } from './core.ts'
+import type { SessionCore } from './core.ts'
 import { commitAll } from './ending.ts'
+import type { ExternalEnds } from './external-ends.ts'
 import { Session } from './session.ts'
 import type { SessionTransaction } from './session-transaction.ts'
 
