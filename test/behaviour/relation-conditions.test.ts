@@ -4,6 +4,8 @@ import {
   createEngine,
   entity,
   integer,
+  joined,
+  type LoadedSet,
   MappingError,
   manyToMany,
   manyToOne,
@@ -20,6 +22,7 @@ class Writer extends entity('cond_writers', {
   id: integer().primaryKey(),
   name: varchar(50),
   city: varchar(50),
+  home: varchar(50).nullable().deferred(),
   get addresses() {
     return oneToMany(() => Place, { backPopulates: 'writer', orderBy: 'id' })
   },
@@ -52,6 +55,9 @@ class Writer extends entity('cond_writers', {
       on: (eb) => eb('target.city', '=', eb.ref('source.city')),
       orderBy: 'id',
     })
+  },
+  get inHomeTown() {
+    return oneToMany(() => Place, { viewOnly: true, on: (eb) => eb('target.city', '=', eb.ref('source.home')) })
   },
   get openClubs() {
     return manyToMany(() => Circle, {
@@ -103,6 +109,7 @@ async function stored(db: Parameters<typeof openRelated>[0]) {
     new Writer({
       name: 'ann',
       city: 'Boston',
+      home: 'Rome',
       addresses: [new Place({ city: 'Boston' }), new Place({ city: 'Rome' })],
       clubs: [open, closed],
     }),
@@ -154,6 +161,38 @@ onEvery({}, (db) => {
     const { session } = await stored(db)
     const [ann, bob] = await session.query(Writer).with('openClubs', 'clubs').orderBy('name').all()
     expect([ann?.clubs.length, ann?.openClubs.length, bob?.clubs.length, bob?.openClubs.length]).toEqual([2, 1, 1, 0])
+  })
+
+  it('a join brings it along, into sets too, with no more than meets the condition', async () => {
+    const { session, statements } = await stored(db)
+    const query = session
+      .query(Writer)
+      .orderBy('name')
+      .options(joined('neighbours'), joined('latestText'), joined('openClubs'), joined('bostonAddresses'))
+    await query.all()
+    session.expungeAll()
+    const first = await query.limit(1).one()
+    expect((first.bostonAddresses as readonly Place[]).length).toBe(1)
+    session.expungeAll()
+    statements.clear()
+    const all = await query.all()
+    expect(statements.count).toBe(1)
+    const seen = all.map((writer) => [
+      [...(writer.neighbours as unknown as LoadedSet<Place>)].length,
+      (writer.latestText as Writing | null)?.writtenAt ?? null,
+      (writer.openClubs as readonly Circle[]).length,
+      (writer.bostonAddresses as readonly Place[]).length,
+    ])
+    expect(seen).toEqual([
+      [2, day(3), 1, 1],
+      [0, null, 0, 1],
+    ])
+  })
+
+  it('a join of a page compares columns that it does not read', async () => {
+    const { session } = await stored(db)
+    const ann = await session.query(Writer).options(joined('inHomeTown')).orderBy('name').limit(1).one()
+    expect((ann.inHomeTown as readonly Place[]).map(({ city }) => city)).toEqual(['Rome'])
   })
 
   it('queries join along it and ask for related rows, again and again', async () => {

@@ -11,7 +11,7 @@ import {
   SelectQueryNode,
   TableNode,
 } from 'kysely'
-import type { ColumnModel } from '../../mapping/index.ts'
+import type { ColumnModel, RelationLink } from '../../mapping/index.ts'
 import { EntityTable } from '../entity-table.ts'
 import { joinNodes } from '../joins.ts'
 import { memberOrder } from '../member-order.ts'
@@ -66,9 +66,14 @@ function around(
 
 /** The columns that are read, and those that the joins compare, under their own names. */
 function needed(table: EntityTable, columns: readonly ColumnModel[], { nodes }: JoinedPlan): SelectionNode[] {
-  const compared = nodes.filter(({ parent }) => parent === undefined).flatMap(({ link }) => link.pairs)
-  const all = new Set([...columns, ...table.model.key, ...compared.map(({ source }) => source)])
+  const compared = nodes.filter(({ parent }) => parent === undefined).flatMap(({ link }) => comparedColumns(link))
+  const all = new Set([...columns, ...table.model.key, ...compared])
   return [...all].map((column) => selection(columnIn(table, column)))
+}
+
+/** A condition of a relation's own may compare any. */
+function comparedColumns(link: RelationLink): readonly ColumnModel[] {
+  return link.holder === 'condition' ? link.source.columns : link.pairs.map(({ source }) => source)
 }
 
 function placeOf(items: readonly OrderByItemNode[]): SelectionNode {
