@@ -41,6 +41,7 @@ export interface ColumnSpec {
   /** undefined: numbered where that is possible. */
   readonly autoincrement: boolean | undefined
   readonly name: string | undefined
+  readonly comment: string | undefined
 }
 
 const PLAIN = {
@@ -60,6 +61,7 @@ const PLAIN = {
   references: undefined,
   autoincrement: undefined,
   name: undefined,
+  comment: undefined,
 } as const
 
 /**
@@ -244,6 +246,20 @@ export class Column<Value, Flags extends ColumnFlag = never> {
     const problem = databaseNameProblem(name)
     if (problem !== undefined) throw new MappingError(`named(${found(name)}): a column's name ${problem}.`)
     return this.#with({ name })
+  }
+
+  /**
+   * A remark that the database keeps with the column, where it can: `createAll` and `schemaSql` write it on PostgreSQL, MySQL and MariaDB.
+   *
+   * @throws MappingError for what is no text
+   * @example
+   * balance: decimal(12, 2).comment('in the currency of the account')
+   */
+  comment(text: string): Column<Value, Flags> {
+    if (typeof text !== 'string' || text === '') {
+      throw new MappingError(`comment(…) takes a text, got ${found(text)}.`)
+    }
+    return this.#with({ comment: text })
   }
 
   /** `false`: the program gives the key of every new instance, and the database does not number it. */

@@ -87,6 +87,8 @@ export interface ColumnModel {
   readonly property: string
   /** The column's name in the database when it was given by hand; otherwise the engine's naming makes it. */
   readonly explicitName: string | undefined
+  /** A remark for the database to keep. */
+  readonly comment: string | undefined
   readonly type: ColumnType
   readonly nullable: boolean
   readonly primaryKey: boolean

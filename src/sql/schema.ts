@@ -121,18 +121,42 @@ function tableStatements(dialect: Dialect, model: EntityModel, keys: readonly Fo
   if (isInline) for (const index of plain) table = addIndex(dialect, model, table, index)
   const options = dialect.product.tableOptions(dialect.server)
   if (options !== undefined) table = table.modifyEnd(sql.raw(options))
-  return [ddl(dialect, table), ...(isInline ? [] : plain.map((index) => indexStatement(dialect, model, index)))]
+  return [
+    ddl(dialect, table),
+    ...commentStatements(dialect, model),
+    ...(isInline ? [] : plain.map((index) => indexStatement(dialect, model, index))),
+  ]
 }
 
 function addColumn(dialect: Dialect, model: EntityModel, table: TableBuilder, column: ColumnModel): TableBuilder {
   const type = sql.raw(dialect.ddlType(column, model))
   return table.addColumn(dialect.columnName(column), type, (definition) => {
-    if (column.computed !== undefined) return computedColumn(dialect, model, column.computed, definition)
-    let built = definition
+    if (column.computed !== undefined) {
+      return commented(dialect, column, computedColumn(dialect, model, column.computed, definition))
+    }
+    let built = commented(dialect, column, definition)
     if (column.serverDefault !== undefined) built = built.defaultTo(serverDefault(column.serverDefault))
     if (column.autoincrement) return generatedKey(dialect, built)
     return column.nullable ? built : built.notNull()
   })
+}
+
+/** MySQL keeps remarks in the definition of the column. */
+function commented(dialect: Dialect, { comment }: ColumnModel, definition: ColumnDefinitionBuilder) {
+  if (comment === undefined || dialect.name !== 'mysql') return definition
+  return definition.modifyEnd(sql`comment ${comment}`)
+}
+
+/** PostgreSQL has statements for them; SQLite has nothing. */
+function commentStatements(dialect: Dialect, model: EntityModel): string[] {
+  if (dialect.name !== 'postgres') return []
+  const table = qualifiedTable(dialect, model)
+  return model.columns
+    .filter(({ comment }) => comment !== undefined)
+    .map((column) => {
+      const place = sql.ref(`${table}.${dialect.columnName(column)}`)
+      return ddl(dialect, sql`comment on column ${place} is ${column.comment}`)
+    })
 }
 
 /** Not every database takes NOT NULL here, so none gets it: the expression says what there can be. */

@@ -56,6 +56,31 @@ onEvery({ on: ['sqlite', 'postgres', 'mysql', 'pglite'] }, (db) => {
   })
 })
 
+onEvery({ on: ['postgres', 'mysql', 'sqlite'] }, (db) => {
+  it('createAll writes the remarks of columns where the database keeps them', async () => {
+    class Remarked extends entity('remarked', {
+      id: integer().primaryKey().comment("it's \\ the key"),
+      price: integer().comment('in cents'),
+      double: integer().computed(sql`price * 2`).comment('twice that'),
+    }) {}
+    const engine = openEngine({ url: await db.freshUrl() })
+    await createAll(engine, [Remarked])
+    await createAll(engine, [Remarked])
+    const remarks = {
+      postgres: sql`select col_description('remarked'::regclass, attnum) from pg_attribute where attrelid = 'remarked'::regclass and attnum > 0 order by attnum`,
+      mysql: sql`select column_comment from information_schema.columns where table_schema = database() and table_name = 'remarked' order by ordinal_position`,
+    }
+    await engine.begin(async (connection) => {
+      if (engine.dialect.name === 'sqlite') {
+        expect((await connection.execute(sql`select * from remarked`)).rows).toEqual([])
+        return
+      }
+      const { rows } = await connection.execute(remarks[engine.dialect.name as 'mysql'])
+      expect(rows.map((row) => Object.values(row as object)[0])).toEqual(["it's \\ the key", 'in cents', 'twice that'])
+    })
+  })
+})
+
 it('schemaSql gives the statements as text without connecting', () => {
   const engine = createEngine('postgresql://nobody@host.invalid/db', { naming: 'camelToSnake' })
   const text = schemaSql(engine, [Child, Parent])
