@@ -3,7 +3,7 @@ import { InvalidRequestError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { aString, checkOptions, milliseconds, type RulesOf } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
-import { EnclosedConnection, type Surroundings } from './enclosed-connection.ts'
+import { EnclosedConnection } from './enclosed-connection.ts'
 import { SharedDriverConnection } from './shared-driver-connection.ts'
 
 /** How an engine is enclosed. */
@@ -20,7 +20,7 @@ const rules: RulesOf<EnclosureOptions> = { label: aString, timeout: milliseconds
  * A transaction around everything that an engine does: every connection of the engine is this one, and what is committed on it becomes
  * a released savepoint. Ends with `rollback()`, which undoes all of it. Made by `engine.enclose()`; for tests.
  */
-export class Enclosure implements AsyncDisposable, Surroundings {
+export class Enclosure implements AsyncDisposable {
   readonly label: string
   /** @internal */
   readonly own: DriverConnection

@@ -65,7 +65,7 @@ export class SessionInterceptor<S extends Session = Session> implements NestInte
     this.#requests = new ScopedRequests(readRequestOptions('heddle/nestjs', session, given, label))
   }
 
-  /** @internal Called by NestJS. */
+  /** Called by NestJS: runs what it surrounds in a scope, and settles that before the result goes on. */
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     return context.getType() === 'http' ? this.#request(context, next) : this.#call(context, next)
   }
