@@ -10,7 +10,7 @@ import {
   type ResetMode,
   readPoolOptions,
 } from '../pool/index.ts'
-import { createDialect, type Dialect } from '../sql/index.ts'
+import { createDialect, type Dialect, StatementCache } from '../sql/index.ts'
 import { type EventHub, warn } from '../support/index.ts'
 import { echoTo } from './echo.ts'
 import { type EngineEvents, ErrorContext, emitError } from './events.ts'
@@ -53,7 +53,11 @@ export class EngineCore {
     this.hideParameters = options.hideParameters ?? false
     this.#connectArgs = options.connectArgs ?? {}
     this.#creator = options.creator
-    this.#baseDialect = createDialect(url.dialect, namingOf(options.naming ?? 'asWritten'))
+    this.#baseDialect = createDialect(
+      url.dialect,
+      namingOf(options.naming ?? 'asWritten'),
+      new StatementCache(options.statementCache),
+    )
     this.dialect = this.#baseDialect
     this.#isShared = poolOptionsOf(options.pool).kind === 'static'
     const poolEvents = events as unknown as EventHub<PoolEvents<DriverConnection>>

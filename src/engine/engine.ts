@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { DriverConnection } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import type { Pool, PoolStatus } from '../pool/index.ts'
-import type { Dialect } from '../sql/index.ts'
+import type { Dialect, StatementCacheStatus } from '../sql/index.ts'
 import { keepInThread, type Listener, type ListenOptions } from '../support/index.ts'
 import { Connection } from './connection.ts'
 import type { EngineCore } from './core.ts'
@@ -54,6 +54,11 @@ export class Engine implements AsyncDisposable {
   /** The pool as it is now (`dispose()` puts a new one in its place): `status()` and `holders()` tell who has what. */
   get pool(): Pool<DriverConnection> {
     return this.#parts.primary.pool
+  }
+
+  /** How the cache of compiled statements does: hits, misses, size and limit. Its size is the option `statementCache`. */
+  get statementCache(): StatementCacheStatus {
+    return this.dialect.cache.status
   }
 
   get executionOptions(): ExecutionOptions {

@@ -1,3 +1,4 @@
+export type { StatementCacheStatus } from '../sql/index.ts'
 export { Connection } from './connection.ts'
 export { createEngine } from './create-engine.ts'
 export type { Echo } from './echo.ts'

@@ -58,6 +58,8 @@ export interface EngineOptions {
   readonly executionOptions?: ExecutionOptions
   /** Keeps the values of statements out of logs and of the event 'query'. Default: false */
   readonly hideParameters?: boolean
+  /** Compiled texts that are kept; 0 keeps none. See `engine.statementCache`. Default: 1000 */
+  readonly statementCache?: number
   /** URLs of read-only copies of the database: connections with `readOnly` go there in turn. */
   readonly replicas?: readonly (string | EngineUrl)[]
 }
@@ -123,6 +125,7 @@ const engineRules: RulesOf<EngineOptions> = {
   creator: aFunction,
   executionOptions: anObject,
   hideParameters: aBoolean,
+  statementCache: anInteger(0),
   replicas: urls,
 }
 

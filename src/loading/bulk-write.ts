@@ -132,7 +132,7 @@ export function readAssignments(table: EntityTable, state: QueryState, call: str
   }
   const given = Object.entries(values).map(([property, value]) => assignmentOf(table, state, call, property, value))
   if (given.length === 0) throw new ArgumentError(`${call} was given nothing to set.`)
-  return [...given, ...automatic(table, call, new Set(given.map(({ column }) => column)))]
+  return [...given, ...automaticAssignments(table, call, new Set(given.map(({ column }) => column)))]
 }
 
 function assignmentOf(
@@ -168,8 +168,8 @@ function isSource(value: unknown): boolean {
   return typeof value === 'object' && value !== null && isOperationNodeSource(value)
 }
 
-/** The version, and columns with `onUpdate`. */
-function automatic(table: EntityTable, call: string, given: ReadonlySet<ColumnModel>): Assignment[] {
+/** What changes with every UPDATE: the version, and columns with `onUpdate`. */
+export function automaticAssignments(table: EntityTable, call: string, given: ReadonlySet<ColumnModel>): Assignment[] {
   return table.columns.flatMap((bound): Assignment[] => {
     const { model: column, encode } = bound
     if (given.has(column)) return []

@@ -5,6 +5,7 @@ import {
   OperatorNode,
   PrimitiveValueListNode,
   RawNode,
+  ValueListNode,
   ValueNode,
 } from 'kysely'
 import { ArgumentError } from '../errors.ts'
@@ -18,8 +19,11 @@ import type { BoundColumn, EntityTable } from './entity-table.ts'
  */
 export interface Comparison {
   readonly operator: Operator
-  /** `list` has a placeholder for each value, `array` one for all, `literal` none: its one value is in the text. */
-  readonly form: 'value' | 'list' | 'array' | 'literal' | 'never' | 'always'
+  /**
+   * `list` has a placeholder for each value, `array` and `json` have one for all; `literal` and `literals` have none: their values are
+   * in the text.
+   */
+  readonly form: 'value' | 'list' | 'array' | 'json' | 'literal' | 'literals' | 'never' | 'always'
   readonly values: readonly unknown[]
 }
 
@@ -87,7 +91,21 @@ function among(place: Place, operator: 'in' | 'not in', value: unknown): Compari
   if (value.length === 0) return { operator, form: operator === 'in' ? 'never' : 'always', values: nothing }
   const values = value.map((item) => encodeItem(place, operator, item))
   const arrays = place.table.dialect.capabilities.keyLists === 'arrays' && place.column.model.type.kind !== 'json'
-  return arrays ? { operator, form: 'array', values: [values] } : { operator, form: 'list', values }
+  return arrays ? { operator, form: 'array', values: [values] } : longList(place, operator, values)
+}
+
+/** A statement takes so many values and no more: a long list travels as one, or its numbers stand in the text. */
+const LONG = 1_000
+const VERY_LONG = 10_000
+
+function longList(place: Place, operator: 'in' | 'not in', values: readonly unknown[]): Comparison {
+  const { keyLists } = place.table.dialect.capabilities
+  const areNumbers = values.length > LONG && values.every((value) => Number.isSafeInteger(value))
+  const areTexts = values.length > LONG && values.every((value) => typeof value === 'string')
+  if (keyLists === 'json' && (areNumbers || areTexts))
+    return { operator, form: 'json', values: [JSON.stringify(values)] }
+  if (values.length > VERY_LONG && areNumbers) return { operator, form: 'literals', values }
+  return { operator, form: 'list', values }
 }
 
 function encodeItem(place: Place, operator: 'in' | 'not in', item: unknown): unknown {
@@ -132,6 +150,14 @@ export function comparisonNode(left: OperationNode, { operator, form, values }: 
     )
   }
   if (form === 'array') return anyOf(left, operator, values[0])
+  if (form === 'json') {
+    const listed = RawNode.create(['(select value from json_each(', '))'], [ValueNode.create(values[0])])
+    return BinaryOperationNode.create(left, OperatorNode.create(operator), listed)
+  }
+  if (form === 'literals') {
+    const listed = ValueListNode.create(values.map((value) => ValueNode.createImmediate(value)))
+    return BinaryOperationNode.create(left, OperatorNode.create(operator), listed)
+  }
   const right =
     form === 'list'
       ? PrimitiveValueListNode.create(values)

@@ -131,9 +131,9 @@ function comparisonCondition(
 ): Condition {
   const { column, key } = place
   const { form, operator, values } = comparison
-  const placeholders = form === 'value' || form === 'list' || form === 'array'
+  const placeholders = form === 'value' || form === 'list' || form === 'array' || form === 'json'
   const detail = form === 'list' ? values.length : form === 'literal' ? String(values[0]) : ''
-  const kept = form !== 'list' || values.length <= LONGEST_KEPT_LIST
+  const kept = form !== 'literals' && (form !== 'list' || values.length <= LONGEST_KEPT_LIST)
   return {
     shape: kept ? `${key}:${operator}:${form}${detail}` : undefined,
     values: placeholders ? values : [],

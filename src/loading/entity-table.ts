@@ -47,7 +47,7 @@ export class EntityTable {
   readonly selections: readonly SelectionNode[]
   /** Whether a selected integer may be beyond 2^53. */
   readonly wide: boolean
-  readonly shapes = new ShapeCache()
+  readonly shapes: ShapeCache
   /** The same entity under other names. */
   readonly aliased = new Map<string, EntityTable>()
   readonly #byProperty: ReadonlyMap<string, BoundColumn>
@@ -55,6 +55,7 @@ export class EntityTable {
   constructor(dialect: Dialect, model: EntityModel, as?: TableAlias) {
     this.model = model
     this.dialect = dialect
+    this.shapes = new ShapeCache(dialect.cache)
     this.name = as?.name ?? model.table
     const table = tableNode(dialect, model)
     const isSame = as === undefined || (as.alias === dialect.tableName(model) && model.schema === undefined)

@@ -1,12 +1,16 @@
 export type { Assignment, BulkOptions, BulkWrite, Synchronize } from './bulk.ts'
+export { type GivenConflict, readConflict } from './conflicts.ts'
+export { entityTable } from './entity-table.ts'
 export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
 export type { KeysetPage } from './keyset.ts'
 export { settled } from './late-value.ts'
 export { type RowLockOptions, readLock } from './locks.ts'
 export { Page, type PageEdges, type PaginateOptions } from './page.ts'
+export { type PreparedOn, prepared, query } from './prepared.ts'
 export { Query, type StreamOptions } from './query.ts'
+export type { BulkValues } from './query-bulk.ts'
 export type { EntitySelect, QueryTarget } from './query-target.ts'
-export type { Queryable } from './query-types.ts'
+export type { Queryable, Tables } from './query-types.ts'
 export {
   isLoaded,
   loadRelation,

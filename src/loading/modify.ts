@@ -1,12 +1,13 @@
-import { isOperationNodeSource, SelectQueryNode } from 'kysely'
+import { AliasNode, isOperationNodeSource, ParensNode, SelectQueryNode } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { nameOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { type AnySelect, selectBuilder } from './conditions.ts'
-import type { EntityTable } from './entity-table.ts'
+import { type EntityTable, standsFor } from './entity-table.ts'
 import { type QueryState, scopeIn } from './query-state.ts'
 import { filteredSelect } from './select.ts'
 import { translate } from './translate.ts'
+import { asTranslated } from './translated.ts'
 
 /**
  * The select after `modify()`: what the callback made of the query so far, in the database's language.
@@ -28,6 +29,27 @@ export function modifySelect(table: EntityTable, state: QueryState, change: unkn
     )
   }
   return translate(scopeIn(table, state), 'modify()', after)
+}
+
+/**
+ * The select of the entity's columns from rows that a statement of the program's own makes; they have the names of the database.
+ *
+ * @throws ArgumentError for anything but an expression, and for an entity in a schema of its own
+ */
+export function selectFrom(table: EntityTable, source: unknown): SelectQueryNode {
+  if (!isObject(source) || !isOperationNodeSource(source)) {
+    throw new ArgumentError(
+      `fromSql() takes a statement as sql\`…\` or Kysely's builder, not ${describeValue(source)}.`,
+    )
+  }
+  if (table.model.schema !== undefined) {
+    throw new ArgumentError(
+      `fromSql(): ${nameOf(table.model)} is in the schema '${table.model.schema}'; use modify() instead.`,
+    )
+  }
+  const rows = AliasNode.create(ParensNode.create(source.toOperationNode()), table.node.table.identifier)
+  const from = standsFor(asTranslated(rows), table)
+  return SelectQueryNode.cloneWithSelections(SelectQueryNode.createFrom([from]), table.selections)
 }
 
 function isObject(value: unknown): value is object {

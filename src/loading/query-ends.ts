@@ -53,13 +53,13 @@ export abstract class QueryEnds<
 
   /** How many rows `all()` would give: limit, offset and distinct count. */
   count(): Promise<number> {
-    const counted = this.run(countStatement(this.table, this.state), 'count')
+    const counted = this.run(() => countStatement(this.table, this.state), 'count')
     return this.followed(counted.then((rows) => Number((rows as readonly (readonly unknown[])[])[0]?.[0])))
   }
 
   /** Whether `all()` would give any row. */
   exists(): Promise<boolean> {
-    const found = this.run(existsStatement(this.table, this.state), 'exists')
+    const found = this.run(() => existsStatement(this.table, this.state), 'exists')
     return this.followed(found.then((rows) => rows.length > 0))
   }
 
@@ -100,10 +100,10 @@ export abstract class QueryEnds<
     return this.toSql()
   }
 
-  protected async run(statement: ReturnType<typeof countStatement>, end: string): Promise<readonly unknown[]> {
+  protected async run(statement: () => ReturnType<typeof countStatement>, end: string): Promise<readonly unknown[]> {
     const { autoflush } = this.state
     const options = autoflush === undefined ? {} : { autoflush }
-    const { rows } = await this.target.runFor(this.table.model, statement, this.label(end), options)
+    const { rows } = await this.target.runFor(this.table.model, statement(), this.label(end), options)
     return rows
   }
 

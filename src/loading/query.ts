@@ -1,4 +1,4 @@
-import type { Expression, ExpressionBuilder, ExpressionOrFactory, SelectQueryBuilder, SqlBool } from 'kysely'
+import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
 import {
   type ColumnNamed,
@@ -11,15 +11,13 @@ import {
   type RelationsOf,
 } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
-import { aBoolean, anInteger, anything, checkOptions, oneOf } from '../support/index.ts'
-import type { Assignment, BulkOptions } from './bulk.ts'
-import { bulkWrite, readAssignments } from './bulk-write.ts'
+import { anInteger, anything, checkOptions } from '../support/index.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
 import { readJoin } from './joins.ts'
 import { afterCursor, cursorAt, type KeysetPage, keysetOrder } from './keyset.ts'
 import { dependsOnServer, type RowLockOptions, readLock } from './locks.ts'
-import { modifySelect } from './modify.ts'
-import { QueryEnds } from './query-ends.ts'
+import { modifySelect, selectFrom } from './modify.ts'
+import { QueryBulk } from './query-bulk.ts'
 import { freshState, type QueryState } from './query-state.ts'
 import type { QueryTarget } from './query-target.ts'
 import type {
@@ -58,15 +56,6 @@ export interface JoinOptions<Entity, Table extends string, Joined, Alias extends
   readonly on?: (eb: ExpressionBuilder<Tables<Entity, Table, Joined>, TableNames<Table, Joined>>) => Expression<SqlBool>
 }
 
-/** What a bulk update sets: values, or expressions that make them. */
-export type BulkValues<Entity, Table extends string, Joined> = {
-  readonly [Name in keyof ColumnsOf<Entity>]?:
-    | ColumnsOf<Entity>[Name]
-    | ExpressionOrFactory<Tables<Entity, Table, Joined>, TableNames<Table, Joined>, ColumnsOf<Entity>[Name]>
-}
-
-const synchronizing = oneOf('auto', 'evaluate', 'fetch', false)
-
 /**
  * A question for instances of an entity. Immutable: every method that adds to it gives a new query, so that one can be kept and
  * continued in several ways. Nothing runs before one of its ends is called: `all`, `first`, `one`, `oneOrNull`, `count`,
@@ -80,7 +69,7 @@ const synchronizing = oneOf('auto', 'evaluate', 'fetch', false)
  * const total = await adults.count()
  */
 export class Query<Entity, Result = Entity, Table extends string = string, Joined = NoJoins>
-  extends QueryEnds<Entity, Result, Table, Joined>
+  extends QueryBulk<Entity, Result, Table, Joined>
   implements AsyncIterable<Result>
 {
   /**
@@ -174,6 +163,22 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
     return this.derive({ modified, conditions: [], groups: [], havings: [], orderings: [] })
   }
 
+  /**
+   * Reads the rows from a statement of your own instead of the table: recursive ones, set operations, functions. Its columns have the
+   * names of the database. Conditions, joins, order and ends go on from there.
+   *
+   * @throws ArgumentError for anything but an expression, and after conditions
+   * @example
+   * session.query(Topic).fromSql(sql`with recursive t as (…) select * from t`).orderBy('name')
+   */
+  fromSql(source: Expression<unknown>): this {
+    const { conditions, joins, modified } = this.state
+    if (conditions.length > 0 || joins.length > 0 || modified !== undefined) {
+      throw new ArgumentError('fromSql() comes first: conditions and joins go on from its rows.')
+    }
+    return this.derive({ modified: selectFrom(this.table, source) })
+  }
+
   // ------------------------------------------------------------------------------------------------ locks
 
   /**
@@ -226,54 +231,6 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
     const found = await this.load(state, 'page')
     const items = found.slice(0, size)
     return { items, next: found.length > size ? cursorAt(this.table, columns, items.at(-1)) : null }
-  }
-
-  // ------------------------------------------------------------------------------------------------- bulk
-
-  /**
-   * Updates all rows that the query means by one statement, and gives their number. The session's instances agree with it afterwards,
-   * a version counts on, and `onUpdate` columns are set; cascades and the listeners of instances are not asked.
-   *
-   * @throws ArgumentError for unknown properties, for keys and for values that do not fit
-   * @throws InvalidRequestError with `synchronize: 'evaluate'` where only the database can decide the conditions
-   * @example
-   * await session.query(User).where('lastSeen', '<', lastYear).update({ active: false })
-   * await session.query(Post).where('id', '=', 1).update({ views: (eb) => eb('views', '+', 1) })
-   * const users = await session.query(User).filterBy({ plan: 'free' }).update({ quota: 5 }, { returning: true })
-   */
-  update(
-    values: BulkValues<Entity, Table, Joined>,
-    options: BulkOptions & { readonly returning: true },
-  ): Promise<Result[]>
-  update(values: BulkValues<Entity, Table, Joined>, options?: BulkOptions): Promise<number>
-  update(values: object, options: BulkOptions & { readonly returning?: true } = {}): Promise<number | Result[]> {
-    const call = this.label('update')
-    checkOptions(call, options, { synchronize: synchronizing, returning: aBoolean })
-    const assignments = readAssignments(this.table, this.state, call, values)
-    return this.#write('update', assignments, options)
-  }
-
-  /**
-   * Deletes all rows that the query means by one statement, and gives their number. Instances of them leave the session, until a
-   * rollback brings them back; the cascades of relations are not followed, only those of the database.
-   *
-   * @throws InvalidRequestError as {@link update}
-   * @example
-   * await session.query(Session).where('expiresAt', '<', new Date()).delete()
-   */
-  delete(options: BulkOptions = {}): Promise<number> {
-    checkOptions(this.label('delete'), options, { synchronize: synchronizing })
-    return this.#write('delete', [], options) as Promise<number>
-  }
-
-  #write(
-    verb: 'update' | 'delete',
-    assignments: readonly Assignment[],
-    { synchronize = 'auto', returning = false }: BulkOptions & { readonly returning?: boolean },
-  ): Promise<number | Result[]> {
-    const write = bulkWrite(this.table, this.state, verb, assignments, synchronize, returning)
-    const done = this.target.writeBulk(write, this.label(verb))
-    return this.followed(done.then(({ rowCount, instances }) => (returning ? (instances as Result[]) : rowCount)))
   }
 
   // ------------------------------------------------------------------------------------------ instances

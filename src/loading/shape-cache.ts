@@ -1,4 +1,4 @@
-import { statementName } from '../sql/index.ts'
+import { type StatementCache, statementName } from '../sql/index.ts'
 
 /** A compiled text that serves every query of one shape; only the values differ. */
 export interface CompiledShape {
@@ -7,38 +7,23 @@ export interface CompiledShape {
   readonly name: string
 }
 
-/** The texts of one entity in one dialect, by shape. When it is full, the shape that was not used for longest goes. */
+/** The texts of one entity in one dialect, by shape: its part of the dialect's cache. */
 export class ShapeCache {
-  readonly #limit: number
-  /** In the order of their last use: a Map keeps the order of insertion. */
-  readonly #shapes = new Map<string, CompiledShape>()
+  readonly #cache: StatementCache
+  readonly #prefix: string
 
-  constructor(limit = 200) {
-    this.#limit = limit
-  }
-
-  get size(): number {
-    return this.#shapes.size
+  constructor(cache: StatementCache) {
+    this.#cache = cache
+    this.#prefix = cache.prefix()
   }
 
   get(shape: string): CompiledShape | undefined {
-    const found = this.#shapes.get(shape)
-    if (found === undefined) return undefined
-    // Moving an entry costs more than finding it, so nothing moves before the cache is full enough for it to matter.
-    if (this.#shapes.size > this.#limit / 2) {
-      this.#shapes.delete(shape)
-      this.#shapes.set(shape, found)
-    }
-    return found
+    return this.#cache.get(this.#prefix + shape) as CompiledShape | undefined
   }
 
   add(shape: string, sql: string): CompiledShape {
     const compiled = { sql, name: statementName(sql) }
-    this.#shapes.set(shape, compiled)
-    if (this.#shapes.size > this.#limit) {
-      const oldest = this.#shapes.keys().next().value
-      if (oldest !== undefined) this.#shapes.delete(oldest)
-    }
+    this.#cache.add(this.#prefix + shape, compiled)
     return compiled
   }
 }

@@ -13,7 +13,7 @@ export interface BulkResult {
 }
 
 /** A row as a bulk write tells it: the columns that it was asked for, by their index. */
-type WrittenRow = ReadonlyMap<number, unknown>
+export type WrittenRow = ReadonlyMap<number, unknown>
 
 /**
  * Runs an UPDATE or DELETE of many rows inside an operation, and makes the session's instances agree.
@@ -79,18 +79,23 @@ async function writeFetched(core: SessionCore, connection: Reader, write: BulkWr
   if (verb === 'update' ? updateReturning : deleteReturning) {
     const columns = verb === 'update' ? wanted : model.key
     const { rows, rowCount } = await run(core, connection, write, columns)
-    const written = rows.map((row) => read(connection, columns, row as readonly unknown[]))
+    const written = rows.map((row) => readWrittenRow(connection, columns, row as readonly unknown[]))
     for (const row of written) settleRow(core, write, row, row)
     return { rowCount, instances: returning ? await instancesOf(core, write, written) : [] }
   }
   const { rows } = await connection.run(settled(write.keys()))
-  const written = rows.map((row) => read(connection, model.key, row as readonly unknown[]))
+  const written = rows.map((row) => readWrittenRow(connection, model.key, row as readonly unknown[]))
   const { rowCount } = await run(core, connection, write, [])
   for (const row of written) settleRow(core, write, row, undefined)
   return { rowCount, instances: returning ? await instancesOf(core, write, written) : [] }
 }
 
-function read({ dialect }: Reader, columns: readonly ColumnModel[], row: readonly unknown[]): WrittenRow {
+/** A row of the driver's values as the program's, by column. */
+export function readWrittenRow(
+  { dialect }: Reader,
+  columns: readonly ColumnModel[],
+  row: readonly unknown[],
+): WrittenRow {
   return new Map(
     columns.map((column, place) => {
       const decode = dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined
@@ -142,7 +147,7 @@ function settle(
     return
   }
   for (const assignment of write.assignments) settleValue(state, assignment, stored)
-  forgetMoved(state, write.assignments)
+  forgetMoved(state, new Set(write.assignments.map(({ column }) => column)))
 }
 
 /** An unflushed change of the program stays; what it replaces is known anew. */
@@ -161,11 +166,24 @@ function settleValue(
   else values[index] = now
 }
 
+/** Makes an instance agree with its row, but for changes that are not flushed. */
+export function settleStored({ unit }: SessionCore, state: InstanceState, stored: WrittenRow): void {
+  unit.snapshot?.noteChange(state)
+  const moved = new Set<ColumnModel>()
+  for (const [index, value] of stored) {
+    if (state.originals?.has(index) === true) state.originals.set(index, value)
+    else {
+      if (state.values[index] !== value) moved.add(state.model.columns[index] as ColumnModel)
+      state.values[index] = value
+    }
+  }
+  forgetMoved(state, moved)
+}
+
 /** What a foreign key led to is another instance now. */
-function forgetMoved(state: InstanceState, assignments: readonly Assignment[]): void {
+export function forgetMoved(state: InstanceState, set: ReadonlySet<ColumnModel>): void {
   const { related } = state
   if (related === undefined) return
-  const set = new Set(assignments.map(({ column }) => column))
   for (const link of linksOf(state.model)) {
     const isMoved = link.holder === 'source' && link.pairs.some(({ source }) => set.has(source))
     if (isMoved && state.relatedOriginals?.has(link.index) !== true) related[link.index] = undefined

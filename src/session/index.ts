@@ -15,6 +15,7 @@ export {
 } from './entity-events.ts'
 export type {
   AfterBeginEvent,
+  BulkEvent,
   InstanceEvent,
   SessionEvent,
   SessionEvents,
@@ -36,6 +37,7 @@ export { makeTransient, makeTransientToDetached, wasDeleted } from './make-trans
 export type { AnyEntityClass, Bind, JoinTransactionMode, SessionOptions } from './options.ts'
 export { type OrmAnswer, OrmExecution } from './orm-execution.ts'
 export { objectSession, Session } from './session.ts'
+export type { RowValues, UpsertOptions } from './session-rows.ts'
 export { SessionTransaction, transactionLifecycle } from './session-transaction.ts'
 export {
   isSessionmaker,

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type Executable, kyselyOver, type Result } from '../engine/index.ts'
 import { NoResultError } from '../errors.ts'
-import { Query, type Queryable, readLock } from '../loading/index.ts'
+import { Query, type Queryable, type QueryTarget, readLock } from '../loading/index.ts'
 import {
   type ColumnNames,
   type EntityModel,
@@ -31,8 +31,8 @@ import { mergeInstances } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
 import { SessionRelated } from './related.ts'
+import { SessionRows } from './session-rows.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
-import { SessionTransactions } from './transactions.ts'
 
 let sessionsMade = 0
 
@@ -51,7 +51,7 @@ let sessionsMade = 0
  *
  * @see https://docs.sqlalchemy.org/en/20/orm/session_basics.html
  */
-export class Session extends SessionTransactions {
+export class Session extends SessionRows {
   readonly #core: SessionCore
   /** Free for the program. */
   readonly info: Record<string, unknown>
@@ -265,6 +265,11 @@ export class Session extends SessionTransactions {
     entityClass: Queryable<Entity, Table>,
   ): Query<Entity, Entity, Table> {
     return new Query<Entity, Entity, Table>(this.#loader, entityClass)
+  }
+
+  /** @internal What prepared queries run on. */
+  get queryTarget(): QueryTarget {
+    return this.#loader
   }
 
   // ------------------------------------------------------------------------------------------------ executing

@@ -5,6 +5,7 @@ import type { Dialect, Product } from './dialect.ts'
 import { MYSQL } from './mysql.ts'
 import { POSTGRES } from './postgres.ts'
 import { SQLITE } from './sqlite.ts'
+import { StatementCache } from './statement-cache.ts'
 
 const PRODUCTS: Readonly<Record<string, Product>> = { sqlite: SQLITE, postgres: POSTGRES, mysql: MYSQL }
 
@@ -16,7 +17,7 @@ const PRODUCTS: Readonly<Record<string, Product>> = { sqlite: SQLITE, postgres: 
  * @example
  * const dialect = createDialect('sqlite', { table: (name) => name, column: (property) => property })
  */
-export function createDialect(name: Dialect['name'], naming: Naming): Dialect {
+export function createDialect(name: Dialect['name'], naming: Naming, cache = new StatementCache()): Dialect {
   const product = Object.hasOwn(PRODUCTS, name) ? PRODUCTS[name] : undefined
   if (product === undefined) {
     throw new ArgumentError(
@@ -25,7 +26,7 @@ export function createDialect(name: Dialect['name'], naming: Naming): Dialect {
         .join(', ')}`,
     )
   }
-  return buildDialect(product, naming, undefined, new Map())
+  return buildDialect(product, naming, undefined, new Map(), cache)
 }
 
 function buildDialect(
@@ -33,10 +34,12 @@ function buildDialect(
   naming: Naming,
   server: ServerInfo | undefined,
   refined: Map<string, Dialect>,
+  cache: StatementCache,
 ): Dialect {
   return Object.freeze({
     name: product.name,
     product,
+    cache,
     server,
     naming,
     capabilities: product.capabilitiesFor(server),
@@ -49,7 +52,7 @@ function buildDialect(
     ddlType: product.ddlType,
     forServer: (found: ServerInfo) => {
       const key = `${found.product} ${found.version} ${found.autoIncrementIncrement ?? 1}`
-      const known = refined.get(key) ?? buildDialect(product, naming, found, refined)
+      const known = refined.get(key) ?? buildDialect(product, naming, found, refined, cache)
       refined.set(key, known)
       return known
     },

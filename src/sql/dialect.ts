@@ -2,6 +2,7 @@ import type { DialectAdapter, QueryCompiler } from 'kysely'
 import type { ServerInfo } from '../drivers/index.ts'
 import type { ColumnModel, ColumnType, EntityModel, Naming } from '../mapping/index.ts'
 import type { Classify } from './classification.ts'
+import type { StatementCache } from './statement-cache.ts'
 
 /** What a database can do. Code outside `sql/` asks for one of these by name and never for a database. */
 export interface Capabilities {
@@ -85,6 +86,8 @@ export interface Dialect {
   readonly naming: Naming
   readonly classify: Classify
   readonly product: Product
+  /** What was compiled for the engine so far. */
+  readonly cache: StatementCache
   tableName(model: EntityModel): string
   columnName(column: ColumnModel): string
   codec(type: ColumnType): Codec

@@ -21,16 +21,20 @@ export interface StatementContext {
   shape<T>(model: EntityModel, key: string, make: () => T): T
 }
 
-/** A context with an empty cache, which lets go of an entity's shapes together with the entity. */
+/** A context over the dialect's cache. */
 export function statementContext(dialect: Dialect): StatementContext {
-  const shapes = new WeakMap<EntityModel, Map<string, unknown>>()
+  const { cache } = dialect
+  const prefixes = new WeakMap<EntityModel, string>()
   return {
     dialect,
     shape: <T>(model: EntityModel, key: string, make: () => T): T => {
-      const known = shapes.get(model) ?? new Map<string, unknown>()
-      shapes.set(model, known)
-      if (!known.has(key)) known.set(key, make())
-      return known.get(key) as T
+      const prefix = prefixes.get(model) ?? cache.prefix()
+      prefixes.set(model, prefix)
+      const known = cache.get(prefix + key)
+      if (known !== undefined) return known as T
+      const made = make()
+      cache.add(prefix + key, made as object)
+      return made
     },
   }
 }
@@ -52,6 +56,11 @@ export function tableOf(dialect: Dialect, model: EntityModel): RawBuilder<unknow
 export function columnOf(dialect: Dialect, column: ColumnModel, alias?: string): RawBuilder<unknown> {
   const name = dialect.columnName(column)
   return alias === undefined ? sql.id(name) : sql.id(alias, name)
+}
+
+/** A counter, one further. */
+export function countedUp(dialect: Dialect, column: ColumnModel): RawBuilder<unknown> {
+  return sql`${columnOf(dialect, column)} + 1`
 }
 
 /** Columns with commas between them. */

@@ -1,3 +1,4 @@
+import type { Outcome } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
 import { insertRows } from './insert.ts'
@@ -13,6 +14,7 @@ import {
   selectPaired,
 } from './select.ts'
 import { type Row, type Runner, statementContext } from './statement-parts.ts'
+import { type ConflictRule, upsertRows } from './upsert.ts'
 import { deleteRows, updateRows } from './write.ts'
 import type { Change } from './write-parts.ts'
 
@@ -86,6 +88,18 @@ export interface Statements {
     rows: readonly Change[],
   ): Promise<readonly number[]>
   /**
+   * Inserts rows with values for `columns`; those that conflict with stored ones change them as the rule says.
+   *
+   * @throws ArgumentError for a condition where the database has none for this
+   */
+  upsertRows(
+    runner: Runner,
+    model: EntityModel,
+    columns: readonly ColumnModel[],
+    rule: ConflictRule,
+    rows: readonly Row[],
+  ): Promise<readonly Outcome[]>
+  /**
    * Deletes rows; otherwise as {@link updateRows}. `rows` are the values of `match`.
    *
    * @throws ArgumentError when there is nothing to match
@@ -137,6 +151,7 @@ function makeStatements(dialect: Dialect): Statements {
     insertRows: (runner, model, columns, returning, rows) =>
       insertRows(context, runner, model, columns, returning, rows),
     updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),
+    upsertRows: async (runner, model, columns, rule, rows) => upsertRows(context, runner, model, columns, rule, rows),
     deleteRows: async (runner, model, match, rows) => deleteRows(context, runner, model, match, rows),
   } satisfies Statements)
 }

@@ -184,6 +184,41 @@ onEvery({}, (db) => {
     wrong(() => session.query(Club).withParent(author, 'books'), "no relation 'books' to Club")
   })
 
+  it('rows come from a statement of the program, and conditions go on from there', async () => {
+    const { session } = await filled(0)
+    await using _ = session
+    const topic = (name: string, ...children: Topic[]) => new Topic({ name, children })
+    session.add(topic('a', topic('b', topic('c')), topic('d')))
+    await session.flush()
+    const [id, name, parent, table] = ['id', 'name', 'parentId', 'lib_topics'].map((part) => sql.id(part))
+    const below = session.query(Topic).fromSql(sql`
+      with recursive found as (
+        select ${id}, ${name}, ${parent} from ${table} where ${name} = ${'b'}
+        union all select t.${id}, t.${name}, t.${parent} from ${table} as t join found on t.${parent} = found.${id}
+      ) select * from found`)
+    expect(names(await below.orderBy('name').all())).toEqual(['b', 'c'])
+    expect(names(await below.where('name', '!=', 'b').all())).toEqual(['c'])
+    expect(names(await below.join('parent', { as: 'above' }).where('above.name', '=', 'a').all())).toEqual(['b'])
+    expect(await below.count()).toBe(2)
+    expect(() => session.query(Topic).fromSql('select 1' as never)).toThrow('fromSql() takes')
+    expect(() => below.fromSql(sql`select 1`)).toThrow('comes first')
+  })
+
+  it('thousands of values in a list are one statement where they travel together, else refused by name', async () => {
+    const { session, statements } = await filled(1)
+    await using _ = session
+    const ids = Array.from({ length: 20_000 }, (_, n) => n)
+    statements.clear()
+    expect(await session.query(Author).where('id', 'in', ids).count()).toBe(1)
+    statements.expectCount(1)
+    const tooMany = Array.from({ length: 70_000 }, (_, n) => n)
+    expect(await session.query(Author).where('id', 'in', tooMany).count()).toBe(1)
+    expect(await session.query(Author).where('id', 'not in', tooMany).exists()).toBe(false)
+    const texts = session.query(Author).where('name', 'in', ['a0', ...tooMany.map(String)])
+    if (db.name !== 'mariadb' && db.name !== 'mysql') expect(await texts.count()).toBe(1)
+    else await expect(texts.count()).rejects.toThrow('run it in parts')
+  })
+
   it('joins and modify() go together in either order', async () => {
     await using session = (await filled()).session
     const first = session

@@ -7,7 +7,7 @@ import { Query } from '../../src/loading/query.ts'
 import type { QueryTarget } from '../../src/loading/query-target.ts'
 import { ShapeCache } from '../../src/loading/shape-cache.ts'
 import { modelOf, namingOf } from '../../src/mapping/index.ts'
-import { createDialect, type Dialect } from '../../src/sql/index.ts'
+import { createDialect, type Dialect, StatementCache } from '../../src/sql/index.ts'
 import { Item, Swapped } from './samples.ts'
 
 /** Keeps what it is asked to run, and answers with nothing. */
@@ -211,17 +211,20 @@ describe('kept texts', () => {
   })
 
   it('do not grow without bound, and the one that was not used for longest goes first', () => {
-    const cache = new ShapeCache(4)
+    const statements = new StatementCache(4)
+    const cache = new ShapeCache(statements)
     for (const shape of ['a', 'b', 'c', 'd']) cache.add(shape, `select ${shape}`)
     expect(cache.get('a')?.sql).toBe('select a')
     cache.add('e', 'select e')
-    expect(cache.size).toBe(4)
+    expect(statements.status).toEqual({ hits: 1, misses: 0, size: 4, limit: 4 })
     expect(cache.get('b')).toBeUndefined()
     expect(cache.get('a')?.sql).toBe('select a')
+    expect(new ShapeCache(statements).get('a')).toBeUndefined()
+    expect(statements.status).toEqual({ hits: 2, misses: 2, size: 4, limit: 4 })
   })
 
   it('have the same name when they come back, so that a connection does not prepare them twice', () => {
-    const cache = new ShapeCache(1)
+    const cache = new ShapeCache(new StatementCache(1))
     const first = cache.add('a', 'select a').name
     cache.add('b', 'select b')
     expect(cache.get('a')).toBeUndefined()

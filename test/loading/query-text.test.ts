@@ -422,7 +422,10 @@ describe('settings', () => {
 
   it('refuse more values than the database takes in one statement', () => {
     const many = Array.from({ length: 32_767 }, (_, index) => index)
-    expect(() => onSqlite.where('id', 'in', many).toSql()).toThrow(/has 32767 values, and this database takes 32766/)
+    expect(onSqlite.where('id', 'in', many).toSql().parameters).toHaveLength(1)
+    expect(() => onSqlite.where('size', 'in', many.map(BigInt)).toSql()).toThrow(
+      /has 32767 values, and this database takes 32766/,
+    )
     expect(items.where('id', 'in', many).toSql().parameters).toHaveLength(1)
   })
 })
