@@ -20,6 +20,7 @@ const meanings: Readonly<Record<keyof Capabilities, string>> = {
   lockOf: 'Locks name tables: `of`',
   shareLock: 'How a shared lock is written',
   keyLocks: '`forNoKeyUpdate()` and `forKeyShare()` are locks of their own; elsewhere the next stronger one',
+  lockReachesSubqueries: 'A row lock reaches the rows of a subquery in FROM; elsewhere it stands in the subquery too',
   savepoints: '`beginNested()`',
   twoPhase: 'The server has a two-phase commit',
   schemas: 'Tables lie in schemas: the entity option `schema`',

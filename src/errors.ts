@@ -191,6 +191,23 @@ export class PoolClosedError extends HeddleError {
 export class InvalidRequestError extends HeddleError {
   static readonly code: string = 'HEDDLE_INVALID_REQUEST'
 }
+/** A row of entities that inherit has a discriminator that stands for no class. */
+export class UnknownDiscriminatorError extends InvalidRequestError {
+  static override readonly code: string = 'HEDDLE_UNKNOWN_DISCRIMINATOR'
+  /** The property that tells the class. */
+  readonly property: string
+  /** What the row holds there. */
+  readonly value: unknown
+
+  constructor(
+    message: string,
+    options: HeddleErrorOptions & { readonly property?: string; readonly value?: unknown } = {},
+  ) {
+    super(message, options)
+    this.property = options.property ?? ''
+    this.value = options.value
+  }
+}
 /** A status was asked to move where it may not go, or two calls moved it at once; names both calls. */
 export class IllegalStateChangeError extends InvalidRequestError {
   static override readonly code: string = 'HEDDLE_ILLEGAL_STATE_CHANGE'

@@ -87,6 +87,7 @@ export {
   type EntityClass,
   type EntityOptions,
   enumeration,
+  type Inheritable,
   type Instance,
   integer,
   type JoinCondition,
@@ -103,6 +104,9 @@ export {
   oneToOne,
   type Paths,
   real,
+  registerEntities,
+  type SubclassOf,
+  type SubclassOptions,
   type TargetFilter,
   type ToMany,
   type ToManyKeyed,
@@ -182,6 +186,7 @@ export {
   type InstanceInspection,
   type InstanceStatus,
   state,
+  subclass,
   type TypedExpression,
 } from './state/index.ts'
 export type { FlushMessage, PoolMessage, ScopeMessage, Warning } from './support/index.ts'

@@ -1,4 +1,4 @@
-import { type EntityModel, modelOf, pairTablesOf } from '../mapping/index.ts'
+import { classesOf, type EntityModel, familyTables, modelOf, pairTablesOf } from '../mapping/index.ts'
 import { createStatements, dropStatements, existingTables, schemaSql as schemaScript } from '../sql/index.ts'
 import { aBoolean, checkOptions } from '../support/index.ts'
 import type { Connection } from './connection.ts'
@@ -17,7 +17,7 @@ export interface SchemaOptions {
 }
 
 /**
- * Makes the tables of the entities, in the order that their foreign keys ask for, with keys, checks and indexes. Those that exist are
+ * Makes the tables of the entities, and those of all classes that they share a family with, in the order that their foreign keys ask for, with keys, checks and indexes. Those that exist are
  * left alone, whatever columns they have. On an engine in a transaction of its own, on a connection in that connection's.
  *
  * @throws ArgumentError for unknown options; MappingError when a foreign key names a table that is not among the entities'
@@ -64,10 +64,13 @@ export function schemaSql(engine: Engine, entities: readonly AnyEntityClass[]): 
   return schemaScript(engine.dialect, modelsOf(entities))
 }
 
-/** The entities, and the tables of pairs between them. */
+/** What has a table: the entities, those of their families, and the tables of pairs between them. */
 function modelsOf(entities: readonly AnyEntityClass[]): EntityModel[] {
-  const models = entities.map(modelOf)
-  return [...models, ...pairTablesOf(models)]
+  const models = [...new Set(entities.map(modelOf).flatMap(classesOf))]
+  const tables = models.flatMap((model) => {
+    return model.inheritance === undefined ? [model] : familyTables(model).map((table) => table.model)
+  })
+  return [...new Set(tables), ...pairTablesOf(models)]
 }
 
 async function onConnection(

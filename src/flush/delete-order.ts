@@ -1,4 +1,4 @@
-import { type ColumnModel, type EntityModel, linksOf } from '../mapping/index.ts'
+import { type ColumnModel, classesOf, type EntityModel, linksOf, rootOf } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import { rowLevels } from './components.ts'
 import { isPostUpdate } from './foreign-keys.ts'
@@ -12,7 +12,7 @@ import type { PendingDelete, PendingUpdate } from './work.ts'
  * an UPDATE.
  */
 export function deleteRounds(group: readonly EntityModel[], deletes: readonly PendingDelete[]): PlanStep[] {
-  const rows = deletes.filter(({ state }) => group.includes(state.model))
+  const rows = deletes.filter(({ state }) => group.includes(rootOf(state.model)))
   const [only] = group
   if (rows.length === 0) return []
   if (group.length === 1 && only !== undefined && (rows.length === 1 || !isSelfReferring(only)))
@@ -22,7 +22,9 @@ export function deleteRounds(group: readonly EntityModel[], deletes: readonly Pe
 
 /** Rows that refer to themselves let go first: not every database deletes them otherwise. */
 function releaseThemselves(rows: readonly PendingDelete[]): PlanStep[] {
-  const own = rows.filter(({ state }) => isSelfReferring(state.model)).flatMap((row) => referencesAmong([row], true))
+  const own = rows
+    .filter(({ state }) => isSelfReferring(rootOf(state.model)))
+    .flatMap((row) => referencesAmong([row], true))
   return takeAway(own.filter(canBeTakenAway))
 }
 
@@ -45,7 +47,8 @@ function rowRounds(rows: readonly PendingDelete[]): PlanStep[] {
   for (const level of levels) {
     const taken = level.filter((row) => broken.has(row)).flatMap(referringTo)
     steps.push(...takeAway(taken.filter((one) => !gone.has(one.from) && canBeTakenAway(one))))
-    for (const [model, some] of Map.groupBy(level, ({ state }) => state.model)) steps.push(...deleteSteps(model, some))
+    for (const [model, some] of Map.groupBy(level, ({ state }) => rootOf(state.model)))
+      steps.push(...deleteSteps(model, some))
     for (const row of level) gone.add(row)
   }
   return steps
@@ -65,17 +68,24 @@ function canBeTakenAway({ columns }: RowReference): boolean {
 
 /** Which of the rows refer to which others, or to themselves, by the stored values of their foreign keys. */
 function referencesAmong(rows: readonly PendingDelete[], toThemselves = false): RowReference[] {
-  const byKey = new Map(rows.map((row) => [nameOf(row.state.model.table, row.storedKey), row]))
+  const byKey = new Map(rows.map((row) => [nameOf(rootOf(row.state.model).table, row.storedKey), row]))
+  const roots = rootTables(rows)
   const references: RowReference[] = []
   for (const from of rows) {
     const values = from.state.committedValues()
     for (const { table, columns, isPostUpdate } of foreignKeysOf(from.state)) {
       const key = columns.map((column) => values[column.index])
-      const to = byKey.get(nameOf(table, key))
+      const to = byKey.get(nameOf(roots.get(table) ?? table, key))
       if (to !== undefined && (to === from) === toThemselves) references.push({ from, to, columns, isPostUpdate })
     }
   }
   return references
+}
+
+/** Whatever table of a family is referred to, the row is known by its root's. */
+function rootTables(rows: readonly PendingDelete[]): ReadonlyMap<string, string> {
+  const families = new Set(rows.map(({ state }) => rootOf(state.model)))
+  return new Map([...families].flatMap((root) => classesOf(root).map(({ table }) => [table, root.table])))
 }
 
 function nameOf(table: string, key: readonly unknown[]): string {
@@ -118,6 +128,6 @@ function takeAway(references: readonly RowReference[]): PlanStep[] {
       aside: 'rest',
     }
   })
-  const byModel = Map.groupBy(updates, ({ state }) => state.model)
+  const byModel = Map.groupBy(updates, ({ state }) => rootOf(state.model))
   return [...byModel].flatMap(([model, some]) => updateSteps(model, some, model.key))
 }

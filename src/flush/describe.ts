@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mapping/index.ts'
+import { tableSteps } from './family-tables.ts'
 import type { FlushPlan, PlanStep } from './steps.ts'
 
 /**
@@ -10,7 +11,7 @@ import type { FlushPlan, PlanStep } from './steps.ts'
  * ```
  */
 export function describePlan(plan: FlushPlan): string {
-  return plan.map(describeStep).join('\n')
+  return plan.flatMap(tableSteps).map(describeStep).join('\n')
 }
 
 function describeStep(step: PlanStep): string {

@@ -1,3 +1,4 @@
+import { rootOf } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import { DeferredKey } from './deferred-key.ts'
 import { updateSteps } from './shapes.ts'
@@ -71,7 +72,7 @@ export class LateUpdates {
 
   steps(): UpdateStep[] {
     const updates = [...this.#late].map(([state, changes]) => this.#updateOf(state, changes))
-    const byModel = Map.groupBy(updates, ({ state }) => state.model)
+    const byModel = Map.groupBy(updates, ({ state }) => rootOf(state.model))
     return [...byModel].flatMap(([model, rows]) => [
       ...updateSteps(
         model,

@@ -1,4 +1,4 @@
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, rootOf } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import { circularDependency } from './circular-dependency.ts'
 import { rowLevels } from './components.ts'
@@ -19,8 +19,8 @@ import type { FlushWork, PendingInsert } from './work.ts'
  */
 export function planFlush(work: FlushWork): FlushPlan {
   const groups = modelGroups(modelsOf(work))
-  const inserts = Map.groupBy(work.inserts, ({ state }) => state.model)
-  const updates = Map.groupBy(work.updates, ({ state }) => state.model)
+  const inserts = Map.groupBy(work.inserts, ({ state }) => rootOf(state.model))
+  const updates = Map.groupBy(work.updates, ({ state }) => rootOf(state.model))
   const late = new LateUpdates(work)
   const orders = new Map(
     groups
@@ -44,9 +44,10 @@ export function planFlush(work: FlushWork): FlushPlan {
   return steps
 }
 
+/** The entities whose rows are written; the classes of a family are one. */
 function modelsOf(work: FlushWork): EntityModel[] {
   const models = new Set<EntityModel>()
-  for (const { state } of [...work.inserts, ...work.updates, ...work.deletes]) models.add(state.model)
+  for (const { state } of [...work.inserts, ...work.updates, ...work.deletes]) models.add(rootOf(state.model))
   return [...models]
 }
 
@@ -74,7 +75,7 @@ function groupInserts(
   return levels.flatMap((level) => {
     for (const row of level) if (broken.has(row)) late.withhold(row, isMissing)
     for (const row of level) placed.add(row.state)
-    const byModel = Map.groupBy(level, ({ state }) => state.model)
+    const byModel = Map.groupBy(level, ({ state }) => rootOf(state.model))
     return [...byModel].flatMap(([model, some]) => insertSteps(model, some))
   })
 }

@@ -5,9 +5,11 @@ import type { Runner } from '../sql/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
+import { type FamilyStep, isOfFamily } from './family-tables.ts'
 import { Made } from './made.ts'
 import { readChanged } from './read-changed.ts'
 import type { RowHooks } from './row-hooks.ts'
+import { deleteFamily, insertFamily, type TableWriter, updateFamily } from './run-family.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import { countTogether } from './together.ts'
 import type { PendingDelete, PendingUpdate } from './work.ts'
@@ -81,6 +83,7 @@ function modelOf(step: PlanStep): EntityModel {
 }
 
 function runStep(step: PlanStep, connection: Connection, made: Made, runner: Runner = connection): Promise<void> {
+  if (isOfFamily(step)) return runFamily(step, connection, made)
   switch (step.kind) {
     case 'insert':
       return runInserts(step, connection, made, runner)
@@ -91,6 +94,19 @@ function runStep(step: PlanStep, connection: Connection, made: Made, runner: Run
     default:
       return runPairs(step, connection, runner)
   }
+}
+
+/** Rows of a family are written table by table, each like rows of an entity alone. */
+async function runFamily(step: FamilyStep, connection: Connection, made: Made): Promise<void> {
+  const writer: TableWriter = {
+    insert: (part) => runInserts(part, connection, new Made(), connection),
+    update: (part) => runUpdates(part, connection, made, connection),
+    delete: (part) => runDeletes(part, connection, connection),
+  }
+  if (step.kind === 'update') return updateFamily(step, made, writer)
+  if (step.kind === 'delete') return deleteFamily(step, connection, writer)
+  await insertFamily(step, writer)
+  made.add(step.inserts)
 }
 
 async function runInserts(step: InsertStep, { statements }: Connection, made: Made, runner: Runner): Promise<void> {

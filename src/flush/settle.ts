@@ -167,7 +167,7 @@ function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void 
 /** Somebody loaded the row while its INSERT was under way: the flushed instance takes its place. */
 function warnOfConflict(unit: UnitOfWork, state: InstanceState, stored: readonly unknown[]): void {
   const identity = identityOf(state.model, keyValuesOf(state.model, stored))
-  const present = identity === undefined ? undefined : unit.map.find(state.model, identity)
+  const present = identity === undefined ? undefined : unit.map.holder(state.model, identity)
   if (present === undefined || present === state) return
   unit.detach(present)
   warn(

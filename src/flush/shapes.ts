@@ -2,14 +2,26 @@ import { type ColumnModel, type EntityModel, isSqlExpression } from '../mapping/
 import type { DeleteStep, InsertStep, UpdateStep } from './steps.ts'
 import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
-/** Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`; none where it is turned off. */
-export function insertSteps(model: EntityModel, inserts: readonly PendingInsert[]): InsertStep[] {
+/**
+ * Only consecutive rows of one shape form a batch, so that rows are inserted in the order of `add`; none where it is turned off. Rows of a
+ * family stay together: see `family-tables.ts`.
+ *
+ * @param written the columns that are looked at
+ */
+export function insertSteps(
+  model: EntityModel,
+  inserts: readonly PendingInsert[],
+  written: readonly ColumnModel[] = model.columns,
+): InsertStep[] {
+  if (model.inheritance !== undefined) {
+    return inserts.length === 0 ? [] : [{ kind: 'insert', model, columns: [], returning: [], inserts }]
+  }
   const steps: { step: InsertStep; inserts: PendingInsert[]; shape: string }[] = []
   let last: (typeof steps)[number] | undefined
   for (const insert of inserts) {
     if (last !== undefined && model.batch && hasShape(insert, last.shape)) last.inserts.push(insert)
     else {
-      last = startInsertStep(model, insert, insertShape(model, insert))
+      last = startInsertStep(model, insert, insertShape(model, insert), written)
       steps.push(last)
     }
   }
@@ -34,10 +46,10 @@ function letterOf(value: unknown): string {
   return isSqlExpression(value) ? 'x' : 'v'
 }
 
-function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string) {
+function startInsertStep(model: EntityModel, insert: PendingInsert, shape: string, written: readonly ColumnModel[]) {
   const inserts = [insert]
-  const columns = model.columns.filter((column) => shape[column.index] !== '-')
-  const returning = model.columns.filter((column) => shape[column.index] !== 'v' && isReadAtOnce(model, column))
+  const columns = written.filter((column) => shape[column.index] !== '-')
+  const returning = written.filter((column) => shape[column.index] !== 'v' && isReadAtOnce(model, column))
   const step: InsertStep = { kind: 'insert', model, columns, returning, inserts }
   return { step, inserts, shape }
 }
@@ -53,6 +65,8 @@ export function updateSteps(
   updates: readonly PendingUpdate[],
   match: readonly ColumnModel[] = matchOf(model),
 ): UpdateStep[] {
+  if (model.inheritance !== undefined)
+    return updates.length === 0 ? [] : [{ kind: 'update', model, set: [], match, updates }]
   if (!model.batch) return updates.map((update) => updateStep(model, [update], updateShape(model, update), match))
   const groups = Map.groupBy(updates, (update) => updateShape(model, update))
   return [...groups].map(([shape, group]) => updateStep(model, group, shape, match))
@@ -76,11 +90,11 @@ function updateShape(model: EntityModel, { changes }: PendingUpdate): string {
 /** Rows of one entity, together unless that is turned off. */
 export function deleteSteps(model: EntityModel, deletes: readonly PendingDelete[]): DeleteStep[] {
   const match = matchOf(model)
-  const groups = model.batch ? [deletes] : deletes.map((row) => [row])
+  const groups = model.batch || model.inheritance !== undefined ? [deletes] : deletes.map((row) => [row])
   return groups.map((group) => ({ kind: 'delete', model, match, deletes: group }))
 }
 
 /** How a row is found: by its key, and by its version where it has one. */
-function matchOf(model: EntityModel): readonly ColumnModel[] {
+export function matchOf(model: EntityModel): readonly ColumnModel[] {
   return model.version === undefined ? model.key : [...model.key, model.version]
 }

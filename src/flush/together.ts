@@ -1,6 +1,7 @@
 import { isSqlExpression } from '../mapping/index.ts'
 import type { InstanceState } from '../state/index.ts'
 import { DeferredKey } from './deferred-key.ts'
+import { isOfFamily } from './family-tables.ts'
 import type { PlanStep } from './steps.ts'
 
 /** Rows in a step at most for it to be sent before the one ahead of it is answered. */
@@ -26,6 +27,7 @@ export function countTogether(plan: readonly PlanStep[], from: number, mayFollow
 }
 
 function isOneStatement(step: PlanStep): boolean {
+  if (isOfFamily(step)) return false
   const rows = valuesIn(step)
   if (rows.length > ROWS || !rows.every((row) => row.every(isShort))) return false
   // A row without a key in reach, and one that is read again afterwards, take a second statement.

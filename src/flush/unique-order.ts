@@ -1,7 +1,8 @@
-import { type EntityModel, linksOf } from '../mapping/index.ts'
+import { classesOf, type EntityModel, isKindOf, rootOf } from '../mapping/index.ts'
 import { rowLevels } from './components.ts'
 import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
+import { refersTo } from './table-order.ts'
 import { freedBy, parkingValue, takenBy, type UniqueColumns, uniquesOf } from './unique-values.ts'
 import type { FlushWork, PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
@@ -38,10 +39,14 @@ export class UniqueOrder {
   ) {
     this.#model = model
     this.#updates = updates
-    const deletes = work.deletes.filter(({ state }) => state.model === model)
-    for (const columns of uniquesOf(model)) this.#find(columns, inserts, [...updates, ...deletes])
+    const deletes = work.deletes.filter(({ state }) => rootOf(state.model) === model)
+    for (const one of classesOf(model)) {
+      const isOf = ({ state }: Freer | Taker) => one === model || isKindOf(state.model, one)
+      const [taking, rows] = [inserts.filter(isOf), [...updates, ...deletes].filter(isOf)]
+      for (const columns of uniquesOf(one)) this.#find(columns, taking, rows)
+    }
     this.#early = this.#earlyUpdates(inserts)
-    this.#placeDeletes(deletes, work)
+    this.#placeDeletes(deletes, inserts, work)
   }
 
   #find(columns: UniqueColumns, inserts: readonly PendingInsert[], rows: readonly Freer[]): void {
@@ -76,13 +81,15 @@ export class UniqueOrder {
   }
 
   /** A row that nothing else of the flush refers to is deleted first; of another one only the value is taken away. */
-  #placeDeletes(deletes: readonly PendingDelete[], work: FlushWork): void {
+  #placeDeletes(deletes: readonly PendingDelete[], inserts: readonly PendingInsert[], work: FlushWork): void {
     const wanted = deletes.filter((row) => this.#wanted.has(row))
     if (wanted.length === 0) return
     const isSafe = !isReferredTo(this.#model, work)
     for (const row of wanted) {
       if (isSafe) this.removed.add(row)
       else if (this.#canPark(row)) this.#parked.push(row)
+      // Its key is for a new row of another class, which cannot come in before it is gone.
+      else if (inserts.some((insert) => this.#holders.get(insert)?.has(row) === true)) this.removed.add(row)
       else for (const update of this.#updates) if (this.#holders.get(update)?.has(row) === true) this.#last.add(update)
     }
   }
@@ -152,14 +159,13 @@ function isUpdate(row: Freer): row is PendingUpdate {
 /** Whether the flush writes rows that may refer to rows of the entity: those have to be written before any of it is deleted. */
 function isReferredTo(model: EntityModel, work: FlushWork): boolean {
   const written = new Set([...work.updates, ...work.deletes].map(({ state }) => state.model))
-  if (work.pairs.some(({ deletes }) => deletes.some(({ between }) => between.some((side) => side.model === model))))
-    return true
-  return [...written].some(
-    (other) =>
-      other.columns.some(({ references }) => references?.table === model.table) ||
-      linksOf(other).some(({ holder, target }) => holder === 'source' && target === model) ||
-      linksOf(model).some(({ holder, target }) => holder === 'target' && target === other),
+  if (
+    work.pairs.some(({ deletes }) =>
+      deletes.some(({ between }) => between.some((side) => rootOf(side.model) === model)),
+    )
   )
+    return true
+  return [...written].some((other) => refersTo(other, model))
 }
 
 function addTo<Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value): void {

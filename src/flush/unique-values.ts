@@ -8,14 +8,16 @@ export type UniqueColumns = readonly ColumnModel[]
 
 const known = new WeakMap<EntityModel, readonly UniqueColumns[]>()
 
-/** Everything that must be unique in an entity, its key first. */
+/** Everything that must be unique in an entity, its key first; of a subclass what it adds to its parent. */
 export function uniquesOf(model: EntityModel): readonly UniqueColumns[] {
   let uniques = known.get(model)
   if (uniques === undefined) {
-    const alone = model.columns.filter((column) => column.unique).map((column) => [column])
+    const { parent } = model.inheritance ?? {}
+    const own = parent === undefined ? model.columns : model.columns.slice(parent.columns.length)
+    const alone = own.filter((column) => column.unique).map((column) => [column])
     const indexes = model.indexes.filter(({ unique }) => unique)
     const together = indexes.map(({ properties }) => properties.flatMap((name) => model.columnOf.get(name) ?? []))
-    uniques = [model.key, ...alone, ...together]
+    uniques = parent === undefined ? [model.key, ...alone, ...together] : [...alone, ...together]
     known.set(model, uniques)
   }
   return uniques

@@ -117,7 +117,9 @@ function rowName(state: InstanceState, values?: readonly unknown[]): string | un
   const key = values === undefined ? undefined : keyValuesOf(model, values)
   if (key?.some((part) => part instanceof DeferredKey)) return undefined
   const identity = key === undefined ? state.identity : identityOf(model, key)
-  return identity === undefined ? undefined : `${model.table} ${typeof identity} ${String(identity)}`
+  // A row stays of its class: one of another class does not take it over.
+  const kind = model.inheritance === undefined ? '' : ` ${String(model.inheritance.identity)}`
+  return identity === undefined ? undefined : `${model.table}${kind} ${typeof identity} ${String(identity)}`
 }
 
 function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> | undefined): PendingInsert {

@@ -10,20 +10,22 @@ import {
   OperatorNode,
   QueryNode,
   RawNode,
+  ReferenceNode,
   SelectionNode,
   type SelectQueryNode,
+  type TableNode,
   TupleNode,
   UpdateQueryNode,
   ValueNode,
 } from 'kysely'
 import type { Statement } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
-import { type ColumnModel, isSqlExpression, nameOf } from '../mapping/index.ts'
+import { type ColumnModel, isSqlExpression, nameOf, type TablePart } from '../mapping/index.ts'
 import { compileNode } from '../sql/index.ts'
 import { checkValue } from '../state/index.ts'
 import { describeValue } from '../support/index.ts'
 import type { Assignment, BulkWrite, Synchronize } from './bulk.ts'
-import type { EntityTable } from './entity-table.ts'
+import { type EntityTable, tableNode } from './entity-table.ts'
 import { allHold, type Evaluate } from './evaluate.ts'
 import { type QueryState, scopeIn } from './query-state.ts'
 import { columnIn } from './relation-conditions.ts'
@@ -70,26 +72,55 @@ function writeNode(
   const updates = assignments.map(({ column, node }) =>
     ColumnUpdateNode.create(ColumnNode.create(table.property(column.property)?.name as string), node),
   )
+  const target = writtenTable(table, assignments)
   let node: UpdateQueryNode | DeleteQueryNode =
     verb === 'update'
-      ? UpdateQueryNode.cloneWithUpdates(UpdateQueryNode.create([table.node]), updates)
-      : DeleteQueryNode.create([table.node])
-  for (const condition of conditionsOf(table, state)) node = QueryNode.cloneWithWhere(node, condition)
+      ? UpdateQueryNode.cloneWithUpdates(UpdateQueryNode.create([target]), updates)
+      : DeleteQueryNode.create([target])
+  for (const condition of conditionsOf(table, target, state)) node = QueryNode.cloneWithWhere(node, condition)
   return node
 }
 
+/**
+ * The table that is written. Rows of a class that inherits are deleted from the root's table, by which the database deletes the rest of
+ * them, and updated in the one table that has the columns.
+ *
+ * @throws ArgumentError for columns of several tables
+ */
+function writtenTable({ model, dialect, node, from }: EntityTable, assignments: readonly Assignment[]): TableNode {
+  if (model.inheritance === undefined) return node
+  const homes = assignments.flatMap(
+    ({ column }) => model.inheritance?.parts.find((part) => part.columns.includes(column)) ?? [],
+  )
+  const [home = model.inheritance.parts[0] as TablePart, ...others] = new Set(homes)
+  if (others.length === 0) return from === node && home.table === model.table ? node : tableNode(dialect, home)
+  const tables = [home, ...others].map(({ table }) => `'${table}'`).join(' and ')
+  throw new ArgumentError(
+    `query(${nameOf(model)}).update() sets columns of ${tables}, and one statement writes one table; change the instances, or the columns of one ` +
+      'table at a time (a version is in the table of the root).',
+  )
+}
+
 /** A statement that reads its own table beside writing it finds its rows first, behind a table of their keys. */
-function conditionsOf(table: EntityTable, state: QueryState): readonly OperationNode[] {
+function conditionsOf(table: EntityTable, target: TableNode, state: QueryState): readonly OperationNode[] {
   const { readsItsTarget } = table.dialect.capabilities
   const isPlain = state.conditions.every(({ evaluate }) => evaluate !== undefined)
-  if (isDirect(state) && (readsItsTarget || isPlain)) return state.conditions.map((condition) => condition.toNode())
-  const keys = table.model.key.map((column) => columnIn(table, column))
+  const isOwn = target === table.node
+  if (isOwn && isDirect(state) && (readsItsTarget || isPlain))
+    return state.conditions.map((condition) => condition.toNode())
+  const keys = table.model.key.map((column) => writtenColumn(table, target, column))
   const left = keys.length === 1 ? (keys[0] as OperationNode) : TupleNode.create(keys)
   const found = RawNode.create(
     ['(select * from (', ') as ', ')'],
     [keySelectNode(table, state), RawNode.createWithSql('found')],
   )
   return [BinaryOperationNode.create(left, OperatorNode.create('in'), found)]
+}
+
+/** A column of the table that is written. */
+function writtenColumn(table: EntityTable, target: TableNode, column: ColumnModel): ReferenceNode {
+  if (target === table.node) return columnIn(table, column)
+  return ReferenceNode.create(ColumnNode.create(table.dialect.columnName(column)), target)
 }
 
 function keySelectNode(table: EntityTable, state: QueryState): SelectQueryNode {
@@ -190,8 +221,9 @@ function nextVersion(table: EntityTable, call: string, column: ColumnModel): Ass
         'change the instances.',
     )
   }
+  const target = writtenTable(table, [{ column } as Assignment])
   const node = BinaryOperationNode.create(
-    columnIn(table, column),
+    writtenColumn(table, target, column),
     OperatorNode.create('+'),
     ValueNode.createImmediate(1),
   )

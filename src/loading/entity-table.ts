@@ -8,8 +8,8 @@ import {
   TableNode,
 } from 'kysely'
 import { ArgumentError } from '../errors.ts'
-import { type ColumnModel, type EntityModel, nameOf } from '../mapping/index.ts'
-import { type Dialect, isWide } from '../sql/index.ts'
+import { type ColumnModel, classesOf, type EntityModel, nameOf, type TableName } from '../mapping/index.ts'
+import { type Dialect, familyRows, isWide, type LockOptions, lockClause } from '../sql/index.ts'
 import { nearest } from '../support/index.ts'
 import { ShapeCache } from './shape-cache.ts'
 import { asTranslated } from './translated.ts'
@@ -48,20 +48,32 @@ export class EntityTable {
   /** Whether a selected integer may be beyond 2^53. */
   readonly wide: boolean
   readonly shapes: ShapeCache
+  /** How many classes the family had: its texts name them. */
+  readonly size: number
   /** The same entity under other names. */
   readonly aliased = new Map<string, EntityTable>()
   readonly #byProperty: ReadonlyMap<string, BoundColumn>
+  /** Names before a property that mean this entity: of a class that inherits, those of all of its tables. */
+  readonly #names: ReadonlySet<string>
 
   constructor(dialect: Dialect, model: EntityModel, as?: TableAlias) {
     this.model = model
     this.dialect = dialect
     this.shapes = new ShapeCache(dialect.cache)
+    this.size = classesOf(model).length
     this.name = as?.name ?? model.table
+    const parts = as === undefined ? (model.inheritance?.parts ?? []) : []
+    this.#names = new Set([this.name, ...parts.map((part) => part.table)])
     const table = tableNode(dialect, model)
-    const isSame = as === undefined || (as.alias === dialect.tableName(model) && model.schema === undefined)
-    this.node = isSame ? table : TableNode.create(as.alias)
-    this.from = isSame ? table : asTranslated(AliasNode.create(table, IdentifierNode.create(as.alias)))
-    if (as !== undefined) standsFor(this.from, this)
+    const rows = familyRows(dialect, model)?.toOperationNode()
+    const isSame =
+      rows === undefined && (as === undefined || (as.alias === dialect.tableName(model) && model.schema === undefined))
+    const alias = as?.alias ?? dialect.tableName(model)
+    this.node = isSame ? table : TableNode.create(alias)
+    this.from = isSame
+      ? table
+      : asTranslated(AliasNode.create(asTranslated(rows ?? table), IdentifierNode.create(alias)))
+    if (as !== undefined || rows !== undefined) standsFor(this.from, this)
     this.columns = model.columns.map((column) => bind(dialect, column, this.node))
     this.selections = this.selectionsOf(model.loaded)
     this.wide = isWide(model.columns)
@@ -73,6 +85,18 @@ export class EntityTable {
     return columns.map(({ index }) => asTranslated(SelectionNode.create(aliased(this.columns[index] as BoundColumn))))
   }
 
+  /** What stands in FROM where rows are locked that a lock around it does not reach; undefined where it does. */
+  lockedFrom({ mode, nowait, skipLocked }: LockOptions): OperationNode | undefined {
+    const { dialect, model } = this
+    if (model.inheritance === undefined || dialect.capabilities.lockReachesSubqueries) return undefined
+    const rows = familyRows(dialect, model, lockClause(dialect, { mode, nowait, skipLocked } as LockOptions))
+    if (rows === undefined) return undefined
+    return AliasNode.create(
+      asTranslated(rows.toOperationNode()),
+      IdentifierNode.create(this.node.table.identifier.name),
+    )
+  }
+
   /** The column of a property; undefined where there is none. */
   property(name: string): BoundColumn | undefined {
     return this.#byProperty.get(name)
@@ -82,8 +106,9 @@ export class EntityTable {
   find(reference: string): BoundColumn | undefined {
     const own = this.#byProperty.get(reference)
     if (own !== undefined) return own
-    const prefix = `${this.name}.`
-    return reference.startsWith(prefix) ? this.#byProperty.get(reference.slice(prefix.length)) : undefined
+    const dot = reference.lastIndexOf('.')
+    const isOwn = dot >= 0 && this.#names.has(reference.slice(0, dot))
+    return isOwn ? this.#byProperty.get(reference.slice(dot + 1)) : undefined
   }
 
   /** The error for a property that the entity does not have. */
@@ -136,14 +161,15 @@ export function entityTable(dialect: Dialect, model: EntityModel): EntityTable {
     tables.set(dialect, ofDialect)
   }
   let table = ofDialect.get(model)
-  if (table === undefined) {
+  if (table === undefined || table.size !== classesOf(model).length) {
     table = new EntityTable(dialect, model)
     ofDialect.set(model, table)
   }
   return table
 }
 
-function tableNode(dialect: Dialect, model: EntityModel): TableNode {
+/** The node of a table by its name in the database. */
+export function tableNode(dialect: Dialect, model: TableName): TableNode {
   const name = dialect.tableName(model)
   return model.schema === undefined ? TableNode.create(name) : TableNode.createWithSchema(model.schema, name)
 }

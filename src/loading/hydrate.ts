@@ -11,24 +11,8 @@ import {
   keyValuesOf,
   type UnitOfWork,
 } from '../state/index.ts'
-
-type Decode = (value: never) => unknown
-
-/** How rows of one selection become instances: made once for each entity, selection and dialect. */
-export interface Hydration {
-  readonly model: EntityModel
-  readonly columns: readonly ColumnModel[]
-  /** The rows hold exactly the entity's columns in its order, so that a row can serve as the instance's values. */
-  readonly whole: boolean
-  /** The rows hold all columns that queries read, so that an instance is not expired any more. */
-  readonly complete: boolean
-  /** Where a value has to be decoded: its place in the row, and how. */
-  readonly decoders: readonly (readonly [place: number, decode: Decode])[]
-  /** An identity does not tell the values of the key: it has several, or stands for them in another form. */
-  readonly keepsKey: boolean
-  /** The places of the key's columns in the row. */
-  readonly keyPlaces: readonly number[]
-}
+import type { Decode, Hydration } from './hydration.ts'
+import { changedClass, kindReader } from './kinds.ts'
 
 const hydrations = new WeakMap<Dialect, Map<readonly ColumnModel[], Hydration>>()
 
@@ -57,7 +41,8 @@ function createHydration(dialect: Dialect, model: EntityModel, columns: readonly
   const complete = model.loaded.every((column) => columns.includes(column))
   const keepsKey = model.key.length > 1 || model.key.some((column) => column.type.keyOf !== undefined)
   const keyPlaces = model.key.map((column) => columns.indexOf(column))
-  return { model, columns, whole, complete, decoders, keepsKey, keyPlaces }
+  const alone = { model, columns, whole, complete, decoders, keepsKey, keyPlaces, kindOf: undefined }
+  return model.inheritance === undefined ? alone : { ...alone, kindOf: kindReader(alone) }
 }
 
 /** How a load treats instances that the session holds already. */
@@ -119,18 +104,35 @@ function hydrateRow(
   options: HydrateOptions,
   listener: HydrateListener | undefined,
 ): InstanceState | null {
-  const { unit, known } = into
   decodeRow(hydration, row)
   const identity = identityInRow(hydration, row)
   if (identity === undefined) return null
-  const present = known.get(identity)
+  const present = into.known.get(identity)
+  if (hydration.kindOf === undefined) return hydrateAs(into, hydration, present, row, identity, options, listener)
+  const kind = hydration.kindOf(row)
+  if (kind === undefined) return null
+  if (present !== undefined && present.model !== kind.model) throw changedClass(present, kind.model)
+  const made = kind === hydration ? into : { ...into, make: instantiatorOf(kind.model) }
+  return hydrateAs(made, kind, present, row, identity, options, listener)
+}
+
+/** A row as an instance of the class that it is of. */
+function hydrateAs(
+  into: Target,
+  hydration: Hydration,
+  present: InstanceState | undefined,
+  row: unknown[],
+  identity: IdentityKey,
+  options: HydrateOptions,
+  listener: HydrateListener | undefined,
+): InstanceState | null {
   if (present?.expired === true && hydration.complete) present.expired = false
   if (present === undefined) {
     const state = newFromRow(into, hydration, row, identity)
     listener?.loaded(state)
     return state
   }
-  if (fill(unit, hydration, present, row, options)) listener?.refreshed(present)
+  if (fill(into.unit, hydration, present, row, options)) listener?.refreshed(present)
   return present
 }
 

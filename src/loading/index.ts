@@ -1,8 +1,10 @@
 export type { Assignment, BulkOptions, BulkWrite, Synchronize } from './bulk.ts'
 export { type GivenConflict, readConflict } from './conflicts.ts'
 export { entityTable } from './entity-table.ts'
-export { type HydrateListener, type HydrateOptions, type Hydration, hydrateRows, hydrationOf } from './hydrate.ts'
+export { type HydrateListener, type HydrateOptions, hydrateRows, hydrationOf } from './hydrate.ts'
+export type { Hydration } from './hydration.ts'
 export type { KeysetPage } from './keyset.ts'
+export { hasKinds } from './kinds.ts'
 export { settled } from './late-value.ts'
 export { type RowLockOptions, readLock } from './locks.ts'
 export { Page, type PageEdges, type PaginateOptions } from './page.ts'
@@ -16,6 +18,7 @@ export {
   loadRelation,
   type Reader,
   type RelatedSource,
+  readBeyond,
   readByKeys,
   readExpired,
   readStored,
@@ -24,7 +27,7 @@ export {
 export { hasRelationsToLoad, loadBelow, loadTree, type TreeOptions } from './related-tree.ts'
 export { readPaths } from './relation-paths.ts'
 export { RowQuery } from './row-query.ts'
-export { type RowSelect, readRows } from './rows.ts'
+export { instancesIn, type RowSelect, readRows } from './rows.ts'
 export type { Selectable, Selected, SelectTools } from './selection.ts'
 export { defer, loadOnly, undefer, undeferGroup } from './strategies/column-loaders.ts'
 export { hydrateJoined } from './strategies/joined-rows.ts'

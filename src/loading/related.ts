@@ -13,6 +13,7 @@ import {
   type UnitOfWork,
 } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
+import { hasKinds } from './kinds.ts'
 import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
 import { writeOnly } from './relation-paths.ts'
@@ -121,21 +122,45 @@ export async function readByKeys(
   const hydration = hydrationOf(connection.dialect, model, read)
   for (const statement of connection.statements.selectByKeys(model, read)(keys)) {
     const { rows } = await connection.run(statement)
-    hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true })
+    const states = hydrateRows(source.unit, hydration, rows, { populateExisting: source.populateExisting === true })
+    if (hasKinds(model)) await readBeyond(source, model, states)
+  }
+}
+
+/**
+ * Reads what the rows of a class have beyond the columns of one above it, by which they were found: one statement for each class.
+ *
+ * @param plan says which columns are read
+ */
+export async function readBeyond(
+  source: RelatedSource,
+  model: EntityModel,
+  states: readonly (InstanceState | null)[],
+  plan: LoadPlan = noPlan,
+): Promise<void> {
+  const below = new Set(states.filter((state) => state !== null && state.model !== model)) as Set<InstanceState>
+  for (const [kind, some] of Map.groupBy(below, (state) => state.model)) {
+    const columns = plan.columnsOf(kind)
+    const beyond = columns.filter(({ index }) => index >= model.columns.length)
+    const wanted = some.filter((state) => source.populateExisting === true || lacksColumns(state, beyond))
+    const keys = wanted.map((state) => state.storedKey as readonly unknown[])
+    if (beyond.length > 0 && keys.length > 0) await readByKeys(source, kind, keys, columns)
   }
 }
 
 /** Rows of a relation's targets into instances, with what is said of them. */
-function hydrateTargets(
-  { unit, populateExisting = false }: RelatedSource,
+async function hydrateTargets(
+  source: RelatedSource,
   { dialect }: Reader,
   link: RelationLink,
   below: LoadPlan,
   rows: readonly unknown[],
-): (InstanceState | null)[] {
+): Promise<(InstanceState | null)[]> {
+  const { unit, populateExisting = false } = source
   const hydration = hydrationOf(dialect, link.target, below.columnsOf(link.target))
   const states = hydrateRows(unit, hydration, rows, { populateExisting })
   notePlan(states, below)
+  if (hasKinds(link.target)) await readBeyond(source, link.target, states, below)
   return states
 }
 
@@ -197,7 +222,7 @@ async function targetsByKey(
     : statements.selectMembers(link.target, columns, targets, [])
   for (const statement of select(wanted)) {
     const { rows } = await connection.run(statement)
-    for (const state of hydrateTargets(source, connection, link, below, rows)) {
+    for (const state of await hydrateTargets(source, connection, link, below, rows)) {
       const identity = state === null ? undefined : identityOf(link.target, valuesOf(state, targets))
       if (state !== null && identity !== undefined) found.set(identity, state)
     }
@@ -270,7 +295,8 @@ async function readMembers(
   for (const statement of select(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
     const identities = rows.map(owners)
-    hydrateTargets(source, connection, link, below, rows).forEach((member, i) => {
+    const found = await hydrateTargets(source, connection, link, below, rows)
+    found.forEach((member, i) => {
       const identity = identities[i]
       if (member !== null && identity !== undefined) members.get(identity)?.push(member.instance)
     })

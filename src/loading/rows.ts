@@ -1,7 +1,7 @@
 import type { Statement } from '../drivers/index.ts'
 import type { EntityModel } from '../mapping/index.ts'
 import type { Dialect } from '../sql/index.ts'
-import type { UnitOfWork } from '../state/index.ts'
+import { type InstanceState, stateOf, type UnitOfWork } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
 import type { SelectedPart } from './selection.ts'
 
@@ -36,6 +36,18 @@ export function readRows(
     place += part.nodes.length
   }
   return read
+}
+
+/** The instances of each entity that rows hold. */
+export function instancesIn(
+  { parts }: RowSelect,
+  rows: readonly object[],
+): { readonly model: EntityModel; readonly states: InstanceState[] }[] {
+  return parts.flatMap(({ entity, name }) => {
+    if (entity === undefined) return []
+    const held = rows.map((row) => (row as Record<string, unknown>)[name])
+    return [{ model: entity.model, states: held.flatMap((one) => (one == null ? [] : [stateOf(one)])) }]
+  })
 }
 
 /** Assignment to `__proto__` would be lost. */

@@ -14,7 +14,7 @@ import {
 import type { Statement } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import { nameOf } from '../mapping/index.ts'
-import { compileNode } from '../sql/index.ts'
+import { compileNode, type LockOptions } from '../sql/index.ts'
 import type { EntityTable } from './entity-table.ts'
 import { lockNode } from './locks.ts'
 import { type QueryState, shapeOf, valuesOf } from './query-state.ts'
@@ -167,7 +167,16 @@ function withJoins(node: SelectQueryNode, { joins }: QueryState): SelectQueryNod
 
 function locked(table: EntityTable, { lock }: QueryState, node: SelectQueryNode): SelectQueryNode {
   const modifier = lock && lockNode(table, lock, levelOf(node, table))
-  return modifier === undefined ? node : QueryNode.cloneWithEndModifier(node, modifier)
+  if (modifier === undefined || lock === undefined) return node
+  return QueryNode.cloneWithEndModifier(lockedInside(table, lock, node), modifier)
+}
+
+/** Where a lock around a subquery does not reach its rows, the rows of a class that inherits are locked in it. */
+function lockedInside(table: EntityTable, lock: LockOptions, node: SelectQueryNode): SelectQueryNode {
+  const inside = table.lockedFrom(lock)
+  if (inside === undefined || node.from === undefined) return node
+  const froms = node.from.froms.map((from) => (from === table.from ? asTranslated(inside) : from))
+  return { ...node, from: { ...node.from, froms } }
 }
 
 /** Compiles, or takes the text of a query of the same shape. */

@@ -1,7 +1,7 @@
 import { MappingError } from '../errors.ts'
 import type { ColumnSpec, Initial } from './column.ts'
 import { found, isDate } from './found.ts'
-import type { ColumnModel } from './model.ts'
+import type { ColumnModel, TableName } from './model.ts'
 
 /** Where a column stands in its entity. */
 export interface ColumnPlace {
@@ -11,6 +11,8 @@ export interface ColumnPlace {
   readonly place: string
   /** The column is the whole primary key. */
   readonly wholeKey: boolean
+  /** The table that holds it, where the entity is of a family. */
+  readonly home?: TableName
 }
 
 /** Checks a column's description as a whole and makes its model. */
@@ -25,6 +27,7 @@ export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnMod
       'serverOnUpdate() is for what only the database changes; a key, computed() and onUpdate() are not that.',
     )
   }
+  if (spec.discriminator !== undefined) checkDiscriminator(spec, where)
   if (spec.deferred && (spec.primaryKey || version || references !== undefined)) {
     refuse(where, 'a key, a foreign key or a version cannot be deferred: sessions need it with every row.')
   }
@@ -38,6 +41,7 @@ export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnMod
     makeDefault: initial === undefined ? undefined : defaultMaker(spec, initial, where),
     version,
     references,
+    home: where.home,
   })
 }
 
@@ -89,6 +93,25 @@ function checkReadOnly(spec: ColumnSpec, where: ColumnPlace): void {
   if (spec.computed !== undefined && spec.serverDefault !== undefined) {
     refuse(where, 'a computed column has no default; remove serverDefault().')
   }
+}
+
+const TELLING_KINDS: readonly string[] = ['text', 'varchar', 'enumeration', 'integer']
+
+function checkDiscriminator(spec: ColumnSpec, where: ColumnPlace): void {
+  const { type, discriminator } = spec
+  if (!TELLING_KINDS.includes(type.kind) || type.convert !== undefined) {
+    refuse(where, `a discriminator is text(), varchar(), enumeration() or integer(), not ${typeName(spec)}.`)
+  }
+  const made = spec.initial ?? spec.makeOnUpdate ?? spec.serverDefault
+  if (made !== undefined || spec.readOnly) {
+    refuse(where, 'heddle itself sets a discriminator; remove default(), onUpdate(), serverDefault() and readOnly().')
+  }
+  if (spec.nullable || spec.primaryKey || spec.version || spec.deferred || spec.references !== undefined) {
+    refuse(where, 'a discriminator tells the class of every row; it cannot be null, a key, a version or deferred.')
+  }
+  const identity = discriminator?.identity
+  const problem = identity === undefined ? undefined : (identity === null && 'it is null') || type.problem(identity)
+  if (problem !== undefined) refuse(where, `the discriminator's value does not fit: ${problem}.`)
 }
 
 function typeName({ type }: ColumnSpec): string {

@@ -1,14 +1,15 @@
 import { MappingError } from '../errors.ts'
 import { found } from './found.ts'
-import type { ColumnType, Computed, ForeignKeyTarget, NextVersion, SqlExpression } from './model.ts'
+import type { ColumnType, Computed, Discriminator, ForeignKeyTarget, NextVersion, SqlExpression } from './model.ts'
 import { databaseNameProblem } from './names.ts'
 import { parseReference, type ReferenceOptions } from './reference.ts'
 
 /**
  * What the types remember of a column: `'key'` part of the primary key, `'numbered'` the database can number its rows,
- * `'optional'` a new instance may leave it out (it is nullable, or something makes its value), `'readOnly'` the program never gives one.
+ * `'optional'` a new instance may leave it out (it is nullable, or something makes its value), `'readOnly'` the program never gives one,
+ * `'discriminator'` it tells which class a row is of.
  */
-export type ColumnFlag = 'key' | 'numbered' | 'optional' | 'readOnly'
+export type ColumnFlag = 'key' | 'numbered' | 'optional' | 'readOnly' | 'discriminator'
 
 /** Where a column's own description is found. Not for programs: `defineEntity` reads it. */
 export const SPEC: unique symbol = Symbol('heddle.column')
@@ -38,6 +39,7 @@ export interface ColumnSpec {
   readonly makeOnUpdate: (() => unknown) | undefined
   readonly serverDefault: SqlExpression | undefined
   readonly references: ForeignKeyTarget | undefined
+  readonly discriminator: Discriminator | undefined
   /** undefined: numbered where that is possible. */
   readonly autoincrement: boolean | undefined
   readonly name: string | undefined
@@ -59,6 +61,7 @@ const PLAIN = {
   makeOnUpdate: undefined,
   serverDefault: undefined,
   references: undefined,
+  discriminator: undefined,
   autoincrement: undefined,
   name: undefined,
   comment: undefined,
@@ -239,6 +242,20 @@ export class Column<Value, Flags extends ColumnFlag = never> {
       throw new MappingError(`deferred(…) takes the name of a group or nothing, got ${found(group)}.`)
     }
     return this.#with({ deferred: true, deferredGroup: group })
+  }
+
+  /**
+   * The column tells which class a row is of: other classes can inherit from the entity by `subclass()`, each with a value of its own.
+   * heddle sets it, and no instance can be given another. For `text()`, `varchar()`, `enumeration()` and `integer()`.
+   *
+   * @param identity the value of the entity itself. Without it the entity is abstract: only its subclasses have rows.
+   * @throws MappingError from `entity()` when the column cannot be one, or the value does not fit it
+   * @example
+   * type: varchar(20).discriminator('employee')
+   * @see https://docs.sqlalchemy.org/en/20/orm/inheritance.html
+   */
+  discriminator(identity?: Value): Column<Value, Flags | 'optional' | 'readOnly' | 'discriminator'> {
+    return this.#with({ discriminator: Object.freeze({ identity }) })
   }
 
   /** The column's name in the database, where the engine's naming does not give it. */

@@ -1,9 +1,10 @@
 import { MappingError } from '../errors.ts'
 import { makeColumnModel } from './column-model.ts'
 import { readDefinition } from './definition.ts'
-import { type EntityOptions, readEntityOptions } from './entity-options.ts'
+import { type EntityOptions, type ReadEntityOptions, readEntityOptions } from './entity-options.ts'
+import { foundFamily, type Inherit } from './family.ts'
 import { found, listed } from './found.ts'
-import type { ColumnModel, EntityModel, RelationSource } from './model.ts'
+import type { ColumnModel, EntityModel, Inheritance, RelationSource } from './model.ts'
 import { databaseNameProblem } from './names.ts'
 import { camelToSnake } from './naming.ts'
 import { readOnlyMap } from './read-only-map.ts'
@@ -23,24 +24,35 @@ export function defineEntity(table: string, definition: object, options: EntityO
   const place = `entity('${table}')`
   const { columns: specs, relations } = readDefinition(place, definition)
   const keyLength = [...specs.values()].filter((spec) => spec.primaryKey).length
+  const tableOptions = readEntityOptions(place, options, new Set(specs.keys()))
+  const isRoot = [...specs.values()].some((spec) => spec.discriminator !== undefined)
+  const home = isRoot ? { home: Object.freeze({ table, schema: tableOptions.schema }) } : {}
   const columns = [...specs].map(([property, spec], index) => {
-    return makeColumnModel(spec, { index, property, place, wholeKey: spec.primaryKey && keyLength === 1 })
+    return makeColumnModel(spec, { index, property, place, wholeKey: spec.primaryKey && keyLength === 1, ...home })
   })
   if (keyLength === 0) throw noKey(place, columns)
   checkVersions(place, columns)
   checkDatabaseNames(place, columns)
-  return assemble(table, columns, relations, readEntityOptions(place, options, new Set(specs.keys())))
+  const discriminator = soleDiscriminator(place, columns)
+  return assemble(table, columns, relations, tableOptions, discriminator && foundFamily(discriminator))
 }
 
-function assemble(
+/**
+ * Makes the model of an entity out of what was checked.
+ *
+ * @param inherit makes its place in a family, where it is of one
+ */
+export function assemble(
   table: string,
   columns: readonly ColumnModel[],
   relations: readonly RelationSource[],
-  options: ReturnType<typeof readEntityOptions>,
+  options: ReadEntityOptions,
+  inherit: Inherit | undefined,
 ): EntityModel {
-  const model: EntityModel = Object.freeze({
+  const model = {
     table,
     ...options,
+    inheritance: undefined as Inheritance | undefined,
     columns: Object.freeze(columns),
     loaded: columns.some((column) => column.deferred)
       ? Object.freeze(columns.filter((column) => !column.deferred))
@@ -51,17 +63,26 @@ function assemble(
     version: columns.find((column) => column.version),
     generated: Object.freeze(columns.filter(isGenerated)),
     relations,
-    get name() {
+    get name(): string {
       return nameOf(model)
     },
-    get entityClass() {
+    get entityClass(): EntityModel['entityClass'] {
       return classOf(model)
     },
-  })
-  return model
+  }
+  if (inherit !== undefined) model.inheritance = Object.freeze(inherit(model))
+  return Object.freeze(model)
 }
 
-function isChanging({ computed, serverOnUpdate, version, readOnly }: ColumnModel): boolean {
+function soleDiscriminator(place: string, columns: readonly ColumnModel[]): ColumnModel | undefined {
+  const [first, ...others] = columns.filter((column) => column.discriminator !== undefined)
+  if (first === undefined || others.length === 0) return first
+  const names = listed([first, ...others].map(({ property }) => property))
+  throw new MappingError(`${place}: one column tells the classes apart, but there are ${names}.`)
+}
+
+/** Whether the database changes a column with an UPDATE. */
+export function isChanging({ computed, serverOnUpdate, version, readOnly }: ColumnModel): boolean {
   return computed !== undefined || serverOnUpdate || (version && readOnly)
 }
 
@@ -93,7 +114,7 @@ function checkVersions(place: string, columns: readonly ColumnModel[]): void {
  * Two columns must not meet in one name in the database, under either of heddle's namings; upper and lower case are the same
  * to most databases.
  */
-function checkDatabaseNames(place: string, columns: readonly ColumnModel[]): void {
+export function checkDatabaseNames(place: string, columns: readonly ColumnModel[]): void {
   for (const naming of [camelToSnake, (property: string) => property]) {
     const owners = new Map<string, string>()
     for (const { property, explicitName } of columns) {

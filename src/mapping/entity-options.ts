@@ -64,18 +64,34 @@ const FLUSH_DEFAULTS: FlushOptions = {
 }
 const FLUSH_NAMES = Object.keys(FLUSH_DEFAULTS) as readonly (keyof FlushOptions)[]
 
+/** How a flush treats the rows of an entity: the same for all classes of a family. */
+export function flushOptionsOf({
+  batch,
+  confirmDeletedRows,
+  eagerDefaults,
+  legacyIsOrphan,
+}: FlushOptions): FlushOptions {
+  return { batch, confirmDeletedRows, eagerDefaults, legacyIsOrphan }
+}
+
+/** The names of options that concern a table. */
+export const TABLE_OPTIONS: readonly string[] = ['schema', 'indexes', 'uniques', 'checks']
+const ENTITY_OPTIONS: readonly string[] = [...TABLE_OPTIONS, ...FLUSH_NAMES]
+
 /**
  * Checks the options of an entity.
  *
  * @param place how messages begin
  * @param properties the properties that are columns
+ * @param known the names that options may have
  */
 export function readEntityOptions(
   place: string,
   options: EntityOptions,
   properties: ReadonlySet<string>,
+  known: readonly string[] = ENTITY_OPTIONS,
 ): ReadEntityOptions {
-  checkOptionNames(place, options, ['schema', 'indexes', 'uniques', 'checks', ...FLUSH_NAMES])
+  checkOptionNames(place, options, known)
   const indexes = listOf(place, 'indexes', options.indexes).map((index) =>
     readIndex(place, 'indexes', index, properties),
   )

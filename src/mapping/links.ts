@@ -1,5 +1,6 @@
 import { MappingError } from '../errors.ts'
 import { type ShapeModel, shapeModel } from './collection-shape.ts'
+import { isInTable } from './family.ts'
 import { referencedColumn } from './foreign-keys.ts'
 import { listed } from './found.ts'
 import type { ColumnModel, EntityModel } from './model.ts'
@@ -39,11 +40,19 @@ const known = new WeakMap<EntityModel, readonly RelationLink[]>()
 export function linksOf(model: EntityModel): readonly RelationLink[] {
   let links = known.get(model)
   if (links === undefined) {
-    links = model.relations.length === 0 ? none : [...relationsOf(model).values()].map(makeLink)
+    links = model.relations.length === 0 ? none : makeLinks(model)
     known.set(model, links)
     for (const link of links) noteOwner(link)
   }
   return links
+}
+
+/** Inherited relations are the parent's own, so that they are the same for all classes of a family. */
+function makeLinks(model: EntityModel): RelationLink[] {
+  const { parent } = model.inheritance ?? {}
+  const inherited = parent === undefined ? [] : linksOf(parent)
+  const own = [...relationsOf(model).values()].slice(inherited.length)
+  return [...inherited, ...own.map((relation, i) => makeLink(relation, inherited.length + i))]
 }
 
 const none: readonly RelationLink[] = Object.freeze([])
@@ -123,7 +132,7 @@ function holdsKey({ foreignKey, source, target }: RelationModel): boolean {
 }
 
 function referencesTo(holder: EntityModel, target: EntityModel): ColumnModel[] {
-  return holder.columns.filter(({ references }) => references?.table === target.table)
+  return holder.columns.filter(({ references }) => references !== undefined && isInTable(target, references.table))
 }
 
 /** The columns of `holder` that hold the key of `owner`, each with the column that it holds. */
@@ -174,7 +183,8 @@ function sortByKey(relation: RelationModel, columns: readonly ColumnModel[], own
 /** The column whose value a foreign key column holds: the one it references, else the key's part of the same place. */
 function heldColumn(relation: RelationModel, column: ColumnModel, owner: EntityModel, place: number): ColumnModel {
   const { references } = column
-  const referenced = references?.table === owner.table ? referencedColumn(owner, references.column) : owner.key[place]
+  const isReferred = references !== undefined && isInTable(owner, references.table)
+  const referenced = isReferred ? referencedColumn(owner, references.column) : owner.key[place]
   if (referenced !== undefined) return referenced
   throw new MappingError(
     `${placeOf(relation)}: ${column.property} references '${references?.column}', which ${owner.name} has not.`,

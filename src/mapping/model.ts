@@ -79,6 +79,18 @@ export interface Computed {
   readonly stored: boolean
 }
 
+/** That a column tells the classes of a family apart, and the value that stands for its root. */
+export interface Discriminator {
+  /** undefined: the root is abstract and has no rows of its own. */
+  readonly identity: unknown
+}
+
+/** A table by name, as a dialect takes it. */
+export interface TableName {
+  readonly table: string
+  readonly schema: string | undefined
+}
+
 /** One column of an entity. */
 export interface ColumnModel {
   /** Its place among the entity's columns, and in every row array and state record of the entity. */
@@ -115,6 +127,10 @@ export interface ColumnModel {
   /** Deferred columns of one group are loaded together. */
   readonly deferredGroup: string | undefined
   readonly references: ForeignKeyTarget | undefined
+  /** It holds which class a row is of. */
+  readonly discriminator: Discriminator | undefined
+  /** The table that holds it, where the entity is of a family, whose rows may be spread over several; otherwise undefined. */
+  readonly home: TableName | undefined
 }
 
 /** An index, or a unique constraint, over one or several columns. */
@@ -131,6 +147,36 @@ export interface RelationSource {
   readonly property: string
   /** Evaluates the definition's getter, each time anew. What it gives is not checked: see `relationsOf`. */
   readonly describe: () => unknown
+}
+
+/** The columns of an entity that one table holds. */
+export interface TablePart extends TableName {
+  /** The class that brought the table in: the root, or a joined subclass. */
+  readonly owner: EntityModel
+  /** Columns of the entity, without the key where the table is not the root's. */
+  readonly columns: readonly ColumnModel[]
+}
+
+/** The classes that inherit from one root, the root among them. It grows when another is declared. */
+export interface Family {
+  readonly root: EntityModel
+  readonly discriminator: ColumnModel
+  /** In the order of their declaration, so parents come before their children. */
+  readonly classes: readonly EntityModel[]
+  /** The class that a value of the discriminator stands for. */
+  find(value: unknown): EntityModel | undefined
+}
+
+/** An entity's place in its family. */
+export interface Inheritance {
+  readonly family: Family
+  readonly parent: EntityModel | undefined
+  /** The root first, the entity itself last. */
+  readonly lineage: readonly EntityModel[]
+  /** The value of the discriminator; undefined for an abstract class, which has no rows of its own. */
+  readonly identity: unknown
+  /** The tables that hold a row, the root's first: one for a class that shares its table, several for a joined one. */
+  readonly parts: readonly TablePart[]
 }
 
 /** An entity: a class of instances and the table that holds their rows. */
@@ -164,6 +210,8 @@ export interface EntityModel {
   readonly checks: readonly SqlExpression[]
   /** The relations, not yet evaluated; `relationsOf(model)` gives them checked. */
   readonly relations: readonly RelationSource[]
+  /** Only of entities that inherit, or can be inherited from. Columns and relations of the parent come first, the very same objects. */
+  readonly inheritance?: Inheritance | undefined
   /** The class that instances of this entity are made of: the user's own. Throws a MappingError before its first use. */
   readonly entityClass: new (
     ...args: never[]

@@ -97,6 +97,20 @@ function secondClass(model: EntityModel, adopted: AnyClass, mapped: AnyClass): s
 }
 
 /**
+ * Makes classes known that nothing has used yet: a row of a class that inherits can be read only when its class is known, and a class becomes known
+ * by its first use (a query for it, an instance of it, `createAll`).
+ *
+ * ```ts
+ * registerEntities(Manager, Engineer)
+ * ```
+ *
+ * @throws MappingError for what is no entity class
+ */
+export function registerEntities(...entityClasses: readonly (abstract new (...args: never[]) => object)[]): void {
+  for (const entityClass of entityClasses) modelOf(entityClass)
+}
+
+/**
  * The class that instances of a model are made of.
  *
  * @throws MappingError before the class was first used, when nobody can know it yet
@@ -104,6 +118,13 @@ function secondClass(model: EntityModel, adopted: AnyClass, mapped: AnyClass): s
 export function classOf(model: EntityModel): AnyClass {
   const entityClass = classes.get(model)
   if (entityClass !== undefined) return entityClass
+  const { identity, family } = model.inheritance ?? {}
+  if (identity !== undefined && family !== undefined && family.root !== model) {
+    throw new MappingError(
+      `The class for ${found(identity)} in the column '${family.discriminator.property}' of ${nameOf(family.root)} is not known yet: it becomes ` +
+        'known when it is first used. Call registerEntities(TheClass, …) where the program begins.',
+    )
+  }
   throw new MappingError(
     `The class of the table '${model.table}' is not known yet: it becomes known when it is first used.`,
   )

@@ -37,7 +37,13 @@ const checkedRelations = new WeakMap<EntityModel, ReadonlyMap<string, RelationMo
 export function relationsOf(model: EntityModel): ReadonlyMap<string, RelationModel> {
   let relations = checkedRelations.get(model)
   if (relations === undefined) {
-    relations = readOnlyMap(model.relations.map((source) => [source.property, checkedRelation(model, source)] as const))
+    const { parent } = model.inheritance ?? {}
+    const inherited = parent === undefined ? undefined : relationsOf(parent)
+    relations = readOnlyMap(
+      model.relations.map((source) => {
+        return [source.property, inherited?.get(source.property) ?? checkedRelation(model, source)] as const
+      }),
+    )
     checkedRelations.set(model, relations)
   }
   return relations

@@ -11,8 +11,9 @@ declare const MEMBER: unique symbol
 /** Carries an entity's definition in the type of its instances; no instance has it. */
 declare const DEFINITION: unique symbol
 
+/** The instances of a class. */
 // biome-ignore lint/suspicious/noExplicitAny: only `any` matches the constructor parameters of every class
-type InstanceOf<Class> = Class extends abstract new (...args: any[]) => infer Instance ? Instance : never
+export type InstanceOf<Class> = Class extends abstract new (...args: any[]) => infer Instance ? Instance : never
 
 // ------------------------------------------------------------------------------------------------ relations
 
@@ -110,8 +111,10 @@ type GivenItems<Item, Shape> = Shape extends 'set'
 
 // -------------------------------------------------------------------------------------------------- columns
 
-type ValueOf<Described> = Described extends Column<infer Value, infer _Flags> ? Value : never
-type FlagsOf<Described> = Described extends Column<infer _Value, infer Flags> ? Flags : never
+/** The value of a described column. */
+export type ValueOf<Described> = Described extends Column<infer Value, infer _Flags> ? Value : never
+/** What the types remember of a described column. */
+export type FlagsOf<Described> = Described extends Column<infer _Value, infer Flags> ? Flags : never
 type IsColumn<Described> = Described extends Column<unknown, ColumnFlag> ? true : false
 type NamesOfColumns<Definition> = {
   [Name in keyof Definition]: IsColumn<Definition[Name]> extends true ? Name : never
@@ -163,9 +166,12 @@ export type PlainObject<Definition> = Partial<ColumnValues<Definition>> & {
 }
 
 /** An instance of the entity of a definition: a property for each column and each relation. */
-export type Instance<Definition> = {
+export type Instance<Definition> = Properties<Definition> & InstanceMethods<Definition>
+
+/** A property for each column and each relation. */
+export type Properties<Definition> = {
   -readonly [Name in keyof Definition]: PropertyOf<Definition[Name]>
-} & InstanceMethods<Definition>
+}
 
 // --------------------------------------------------------------------------------------------- construction
 
@@ -179,7 +185,8 @@ type IsRequired<Described, WholeKey> =
         : true
     : false
 
-type RequiredNames<Definition> = {
+/** The columns that a new instance must be given. */
+export type RequiredNames<Definition> = {
   [Name in keyof Definition]: IsRequired<Definition[Name], IsOne<NamesOfKey<Definition>>> extends true ? Name : never
 }[keyof Definition]
 
@@ -232,7 +239,7 @@ export type EntityFunction = <const Table extends string, Definition extends obj
 // -------------------------------------------------------------------------------------------------- queries
 
 /** The definition behind the type of an instance. */
-type DefinitionOf<Entity> = Entity extends { readonly [DEFINITION]?: infer Definition }
+export type DefinitionOf<Entity> = Entity extends { readonly [DEFINITION]?: infer Definition }
   ? NonNullable<Definition>
   : never
 

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../errors.ts'
 import { type Assignment, type BulkWrite, type Reader, readByKeys, settled } from '../loading/index.ts'
-import { type ColumnModel, linksOf } from '../mapping/index.ts'
+import { type ColumnModel, isKindOf, linksOf } from '../mapping/index.ts'
 import { type InstanceState, identityOf } from '../state/index.ts'
 import type { SessionCore } from './core.ts'
 import { readerFor } from './run-orm.ts'
@@ -64,6 +64,7 @@ async function writeEvaluated(core: SessionCore, connection: Reader, write: Bulk
 function decided(core: SessionCore, { model }: BulkWrite, matches: NonNullable<BulkWrite['matches']>) {
   const found: [InstanceState, boolean][] = []
   for (const state of core.unit.map.of(model).values()) {
+    if (!isKindOf(state.model, model)) continue
     const { originals, values } = state
     const verdict = matches((index) => (originals?.has(index) === true ? originals.get(index) : values[index]))
     if (verdict !== false && verdict !== null) found.push([state, verdict === true])
@@ -76,7 +77,9 @@ async function writeFetched(core: SessionCore, connection: Reader, write: BulkWr
   const { updateReturning, deleteReturning } = connection.dialect.capabilities
   const set = assignments.map(({ column }) => column)
   const wanted = [...new Set([...model.key, ...(returning ? model.loaded : set)])]
-  if (verb === 'update' ? updateReturning : deleteReturning) {
+  // What is written of a class that inherits is one of its tables, which does not tell the rest.
+  const isTold = model.inheritance === undefined && (verb === 'update' ? updateReturning : deleteReturning)
+  if (isTold) {
     const columns = verb === 'update' ? wanted : model.key
     const { rows, rowCount } = await run(core, connection, write, columns)
     const written = rows.map((row) => readWrittenRow(connection, columns, row as readonly unknown[]))

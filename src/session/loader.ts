@@ -3,10 +3,12 @@ import { InvalidRequestError, ObjectDeletedError, SessionClosedError } from '../
 import {
   type BulkWrite,
   type EntitySelect,
+  hasKinds,
   hasRelationsToLoad,
   hydrateJoined,
   hydrateRows,
   hydrationOf,
+  instancesIn,
   type KeySelect,
   type LoadPlan,
   noPlan,
@@ -15,6 +17,7 @@ import {
   type QueryTarget,
   type Reader,
   type RowSelect,
+  readBeyond,
   readByKeys,
   readRows,
   selectOfKey,
@@ -122,7 +125,24 @@ export class SessionLoader implements QueryTarget {
     const hydration = hydrationOf(reader.dialect, model, columns)
     const states = hydrateRows(unit, hydration, rows, { populateExisting })
     notePlan(states, plan ?? noPlan)
+    if (hasKinds(model)) await this.#readBeyond(model, states, what, { populateExisting, plan: plan ?? noPlan })
     return states[0] ?? null
+  }
+
+  /** Rows of classes that inherit from an entity have more columns than it. */
+  async #readBeyond(
+    model: EntityModel,
+    states: readonly (InstanceState | null)[],
+    what: string,
+    { populateExisting, plan }: { readonly populateExisting: boolean; readonly plan?: LoadPlan },
+  ): Promise<void> {
+    const core = this.#core
+    const source = {
+      unit: core.unit,
+      populateExisting,
+      connectionFor: (one: EntityModel) => readerFor(core, { call: what, model: one, isColumnLoad: true }),
+    }
+    await readBeyond(source, model, states, plan)
   }
 
   /** The select that joins what is to come along; only where there is a plan, and the columns are those of it. */
@@ -223,7 +243,11 @@ export class SessionLoader implements QueryTarget {
       await this.#core.autoflushNow(label, select.autoflush)
       const connection = await this.#core.connectionFor(select.model, label)
       const { rows } = await runOrm(this.#core, connection, statementOf(select), { call: label, model: select.model })
-      return readRows(this.#core.unit, connection.dialect, select, rows)
+      const read = readRows(this.#core.unit, connection.dialect, select, rows)
+      for (const { model, states } of instancesIn(select, read)) {
+        if (hasKinds(model)) await this.#readBeyond(model, states, label, select)
+      }
+      return read
     })
   }
 
@@ -235,6 +259,7 @@ export class SessionLoader implements QueryTarget {
   ): Promise<object[]> {
     const renewed = select.populateExisting ? new Set<InstanceState>() : undefined
     const states = this.#hydrate(select, connection, rows, renewed)
+    if (hasKinds(select.model)) await this.#readBeyond(select.model, states, label, select)
     if (select.populateExisting || hasRelationsToLoad(select.model, select.plan)) {
       await this.loadTree(select.model, states.filter(isThere), select.plan, label, { ...select, renewed })
     }

@@ -3,6 +3,7 @@ import { loadRelation, type RelatedSource, readByKeys } from '../loading/index.t
 import { classOf, type EntityModel, type RelationLink } from '../mapping/index.ts'
 import {
   collectionOf,
+  generatedClassOf,
   type IdentityKey,
   type InstanceState,
   identityOf,
@@ -123,9 +124,8 @@ class Merging {
   #newTarget(source: InstanceState): InstanceState {
     const { unit } = this.#core
     if (source.owner === unit && source.status === 'pending') warnOfPending(source)
-    const entityClass = classOf(source.model) as new () => object
-    const generated = Object.getPrototypeOf(entityClass) as new () => object
-    const target = stateOf(Reflect.construct(generated, [], entityClass))
+    const entityClass = classOf(source.model)
+    const target = stateOf(Reflect.construct(generatedClassOf(entityClass), [], entityClass))
     unit.add(target)
     return target
   }

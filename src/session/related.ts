@@ -13,7 +13,7 @@ import {
   relatedValue,
   type TreeOptions,
 } from '../loading/index.ts'
-import type { EntityModel, RelationLink } from '../mapping/index.ts'
+import { type EntityModel, isKindOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, isForbidden, knownOne, knownRelated } from '../state/index.ts'
 import type { RelatedLoader, SessionCore } from './core.ts'
 import { SessionLoader } from './loader.ts'
@@ -36,7 +36,7 @@ export class SessionRelated implements RelatedLoader {
     const strategy = plan.strategyOf(link)
     if (strategy === 'raise' || strategy === 'raiseOnSql') throw raised(state, link, strategy)
     if (state.expired) await this.#readAgain(state, what)
-    const owners = [state, ...this.#siblingsOf(state)]
+    const owners = [state, ...this.#siblingsOf(state, link)]
     const below = plan.below(link)
     await loadRelation(this.#source(what), owners, link, below)
     await loadBelow(this.#source(what), owners, link, below)
@@ -82,11 +82,14 @@ export class SessionRelated implements RelatedLoader {
     throw new ObjectDeletedError(`Loading ${what}: the row of ${state.describe()} is gone; somebody has deleted it.`)
   }
 
-  #siblingsOf(state: InstanceState): InstanceState[] {
+  /** Those of other classes may not have the relation. */
+  #siblingsOf(state: InstanceState, { source }: RelationLink): InstanceState[] {
     const { unit } = this.#core
     const isLacking = (other: InstanceState | null): other is InstanceState =>
       other !== null && other !== state && other.owner === unit && other.status === 'persistent' && !other.expired
-    return (state.siblings ?? []).filter(isLacking)
+    return (state.siblings ?? []).filter(
+      (other) => isLacking(other) && isKindOf(other.model, source),
+    ) as InstanceState[]
   }
 
   #loadFor(states: readonly InstanceState[], link: RelationLink, what: string): Promise<void> {

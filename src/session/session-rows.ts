@@ -1,6 +1,7 @@
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
+import { ArgumentError } from '../errors.ts'
 import type { BulkValues, Queryable, Tables } from '../loading/index.ts'
-import { type ColumnNames, type ColumnsOf, modelOf } from '../mapping/index.ts'
+import { type ColumnNames, type ColumnsOf, type EntityModel, modelOf } from '../mapping/index.ts'
 import { aBoolean, anything, checkOptions, rule } from '../support/index.ts'
 import { insertGiven, readRowValues, updateGiven } from './row-writes.ts'
 import { SessionTransactions } from './transactions.ts'
@@ -56,7 +57,7 @@ export abstract class SessionRows extends SessionTransactions {
     rows: readonly RowValues<Entity>[],
     options: { readonly returning?: boolean } = {},
   ): Promise<number | Entity[]> {
-    const model = modelOf(entityClass)
+    const model = modelOfRows('insert', entityClass)
     const label = `insert(${model.name})`
     checkOptions(label, options, { returning: aBoolean })
     const { returning = false } = options
@@ -76,7 +77,7 @@ export abstract class SessionRows extends SessionTransactions {
    * await session.update(User, [{ id: 1, name: 'ed' }, { id: 2, name: 'wendy' }])
    */
   update<Entity extends object>(entityClass: Queryable<Entity>, rows: readonly RowValues<Entity>[]): Promise<number> {
-    const model = modelOf(entityClass)
+    const model = modelOfRows('update', entityClass)
     const label = `update(${model.name})`
     const given = readRowValues(model, label, rows)
     return this.core.gate.run(label, () => updateGiven(this.core, model, given, label))
@@ -106,7 +107,7 @@ export abstract class SessionRows extends SessionTransactions {
     rows: readonly RowValues<Entity>[],
     options: UpsertOptions<Entity, Table> & { readonly returning?: boolean } = {},
   ): Promise<unknown> {
-    const model = modelOf(entityClass)
+    const model = modelOfRows('upsert', entityClass)
     const label = `upsert(${model.name})`
     checkOptions(label, options, upsertRules)
     const { returning = false, ...conflict } = options
@@ -117,4 +118,14 @@ export abstract class SessionRows extends SessionTransactions {
       return returning ? (instances as Entity[]) : undefined
     })
   }
+}
+
+/** Plain rows go into one table, and those of classes that inherit may be in several. */
+function modelOfRows(call: string, entityClass: unknown): EntityModel {
+  const model = modelOf(entityClass)
+  if (model.inheritance === undefined) return model
+  throw new ArgumentError(
+    `session.${call}(${model.name}, …) takes plain rows for one table, and ${model.name} is of a family of classes that inherit; add instances ` +
+      'instead, which a flush writes in batches.',
+  )
 }

@@ -1,6 +1,6 @@
 import type { ServerInfo } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
-import type { ColumnModel, EntityModel, Naming } from '../mapping/index.ts'
+import type { ColumnModel, Naming, TableName } from '../mapping/index.ts'
 import type { Dialect, Product } from './dialect.ts'
 import { MYSQL } from './mysql.ts'
 import { POSTGRES } from './postgres.ts'
@@ -46,7 +46,7 @@ function buildDialect(
     adapter: product.adapter,
     compiler: product.compiler,
     classify: product.classify,
-    tableName: (model: EntityModel) => naming.table(model.table),
+    tableName: (model: TableName) => naming.table(model.table),
     columnName: (column: ColumnModel) => column.explicitName ?? naming.column(column.property),
     codec: product.codec,
     ddlType: product.ddlType,

@@ -1,6 +1,6 @@
 import type { DialectAdapter, QueryCompiler } from 'kysely'
 import type { ServerInfo } from '../drivers/index.ts'
-import type { ColumnModel, ColumnType, EntityModel, Naming } from '../mapping/index.ts'
+import type { ColumnModel, ColumnType, EntityModel, Naming, TableName } from '../mapping/index.ts'
 import type { Classify } from './classification.ts'
 import type { StatementCache } from './statement-cache.ts'
 
@@ -26,6 +26,8 @@ export interface Capabilities {
   readonly shareLock: 'for share' | 'lock in share mode'
   /** PostgreSQL's weaker row locks; elsewhere the next stronger lock stands in for them. */
   readonly keyLocks: boolean
+  /** A lock at the end of a select reaches the rows of a subquery in FROM. */
+  readonly lockReachesSubqueries: boolean
   readonly savepoints: boolean
   readonly twoPhase: boolean
   readonly schemas: boolean
@@ -88,7 +90,7 @@ export interface Dialect {
   readonly product: Product
   /** What was compiled for the engine so far. */
   readonly cache: StatementCache
-  tableName(model: EntityModel): string
+  tableName(model: TableName): string
   columnName(column: ColumnModel): string
   codec(type: ColumnType): Codec
   /** The column type's name in DDL. */

@@ -4,6 +4,7 @@ import type { Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
 import { compileShape, Slot, type StatementShape } from './compile.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
+import { andOfKind, familyKey, kindKey, qualified, qualifiedList, readFrom, rowsOf } from './family-source.ts'
 import { lockClause, lockKey } from './locks.ts'
 import { chunksOf, largestSize, paddedSize } from './rows.ts'
 import {
@@ -40,12 +41,12 @@ export function selectByKey(
   columns: readonly ColumnModel[],
   lock: LockOptions | undefined,
 ): SelectByKey {
-  return context.shape(model, `get ${columnsKey(columns)} ${lockKey(lock)}`, () => {
+  return context.shape(model, `get ${columnsKey(columns)} ${lockKey(lock)} ${familyKey(model)}`, () => {
     const { dialect } = context
-    const conditions = model.key.map((column, index) => sql`${columnOf(dialect, column)} = ${new Slot(index)}`)
+    const conditions = model.key.map((column, index) => sql`${qualified(dialect, column)} = ${new Slot(index)}`)
     const shape = compileShape(
       dialect,
-      sql`${selectFrom(dialect, model, columns)} where ${allOf(conditions)}${lockClause(dialect, lock)}`,
+      sql`${selectFrom(dialect, model, columns)} where ${allOf(conditions)}${andOfKind(dialect, model)}${lockClause(dialect, lock)}`,
     )
     const encode = rowEncoder(dialect, model.key)
     const statement = statementMaker(shape, columns)
@@ -63,15 +64,15 @@ export function selectByKeys(
   columns: readonly ColumnModel[],
   lock?: LockOptions,
 ): SelectByKeys {
-  return context.shape(model, `list ${columnsKey(columns)} ${lockKey(lock)}`, () => {
+  return context.shape(model, `list ${columnsKey(columns)} ${lockKey(lock)} ${familyKey(model)}`, () => {
     const { dialect } = context
     const selected = [...columns, ...model.key.filter((column) => !columns.includes(column))]
     return listSelect(dialect, {
       match: model.key,
-      matchNames: model.key.map((column) => columnOf(dialect, column)),
+      matchNames: model.key.map((column) => qualified(dialect, column)),
       selected,
       from: selectFrom(dialect, model, selected),
-      ending: lockClause(dialect, lock),
+      ending: sql`${andOfKind(dialect, model)}${lockClause(dialect, lock)}`,
     })
   })
 }
@@ -103,7 +104,7 @@ export function selectMembers(
   order: readonly MemberOrder[],
   filter?: RelationFilter,
 ): SelectByKeys {
-  const key = `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}${filterKey(filter)}`
+  const key = `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}${filterKey(filter)} ${familyKey(model)}`
   return context.shape(model, key, () => {
     const { dialect } = context
     const selected = [...columns, ...match.filter((column) => !columns.includes(column))]
@@ -111,7 +112,7 @@ export function selectMembers(
       match,
       matchNames: match.map((column) => columnOf(dialect, column)),
       selected,
-      from: selectFrom(dialect, model, selected),
+      from: sql`select ${columnList(dialect, selected)} from ${rowsOf(dialect, model)}`,
       ending: sql`${also(filter)}${orderBy(dialect, order)}`,
     })
   })
@@ -129,7 +130,7 @@ export function selectPaired(
   filter?: RelationFilter,
 ): SelectByKeys {
   const { sourceColumns, targetColumns } = through
-  const key = `paired ${model.table} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}${filterKey(filter)}`
+  const key = `paired ${kindKey(model)} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}${filterKey(filter)}`
   return context.shape(through.model, key, () => {
     const { dialect } = context
     const joined = targetColumns.map(
@@ -140,7 +141,7 @@ export function selectPaired(
       match: sourceColumns,
       matchNames: owner,
       selected: [...columns, ...sourceColumns],
-      from: sql`select ${columnList(dialect, columns, 't')}, ${named(owner)} from ${tableOf(dialect, model)} as ${sql.id('t')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      from: sql`select ${columnList(dialect, columns, 't')}, ${named(owner)} from ${rowsOf(dialect, model, 't')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
       ending: sql`${also(filter)}${orderBy(dialect, order, 't')}`,
     })
   })
@@ -173,7 +174,7 @@ export function selectJoined(
   filter: RelationFilter,
   order: readonly MemberOrder[],
 ): SelectByKeys {
-  const shapeKey = `joined ${model.table} ${columnsKey(columns)} ${orderKey(order)}${filterKey(filter)}`
+  const shapeKey = `joined ${kindKey(model)} ${columnsKey(columns)} ${orderKey(order)}${filterKey(filter)} ${familyKey(source)}`
   return context.shape(source, shapeKey, () => {
     const { dialect } = context
     const owner = source.key.map((column) => columnOf(dialect, column, 'source'))
@@ -181,7 +182,7 @@ export function selectJoined(
       match: source.key,
       matchNames: owner,
       selected: [...columns, ...source.key],
-      from: sql`select ${columnList(dialect, columns, 'target')}, ${named(owner)} from ${tableOf(dialect, model)} as ${sql.id('target')} inner join ${tableOf(dialect, source)} as ${sql.id('source')} on ${filter.condition}`,
+      from: sql`select ${columnList(dialect, columns, 'target')}, ${named(owner)} from ${rowsOf(dialect, model, 'target')} inner join ${rowsOf(dialect, source, 'source')} on ${filter.condition}`,
       ending: orderBy(dialect, order, 'target'),
     })
   })
@@ -217,7 +218,7 @@ const KEY_LISTS: Readonly<Record<Dialect['capabilities']['keyLists'], MakeKeyLis
 }
 
 function selectFrom(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): RawBuilder<unknown> {
-  return sql`select ${columnList(dialect, columns)} from ${tableOf(dialect, model)}`
+  return sql`select ${qualifiedList(dialect, columns)} from ${readFrom(dialect, model)}`
 }
 
 /** `key = any($1)`: one constant text for any number of keys. */

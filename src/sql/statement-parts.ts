@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Outcome, Statement } from '../drivers/index.ts'
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { ColumnModel, EntityModel, TableName } from '../mapping/index.ts'
 import { arrange, isExpression, Slot, type StatementShape } from './compile.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -47,7 +47,7 @@ export function columnsKey(columns: readonly ColumnModel[]): string {
 // ------------------------------------------------------------------------------------------------ templates
 
 /** The table, with its schema, quoted. */
-export function tableOf(dialect: Dialect, model: EntityModel): RawBuilder<unknown> {
+export function tableOf(dialect: Dialect, model: TableName): RawBuilder<unknown> {
   const table = dialect.tableName(model)
   return model.schema === undefined ? sql.id(table) : sql.id(model.schema, table)
 }

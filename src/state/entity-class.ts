@@ -1,5 +1,13 @@
 import { ArgumentError } from '../errors.ts'
-import { type ColumnModel, type EntityModel, MODEL } from '../mapping/index.ts'
+import {
+  type ColumnModel,
+  type EntityModel,
+  kindsOf,
+  MODEL,
+  nameOf,
+  type RelationSource,
+  tryModelOf,
+} from '../mapping/index.ts'
 import { nearest } from '../support/index.ts'
 import { isHeardAnywhere } from './entity-events.ts'
 import { checkValue, emitInstanceEvent, InstanceState } from './instance-state.ts'
@@ -18,13 +26,29 @@ let arriving: InstanceState | undefined
  * code, because a literal index reads five times faster than a closure over one. Where code generation is forbidden, closures serve.
  */
 export function createEntityClass(model: EntityModel): GeneratedClass {
-  const begin: Begin = (instance) => adoptArriving(model, instance) ?? newState(model, instance)
+  const begin: Begin =
+    model.inheritance === undefined
+      ? (instance) => adoptArriving(model, instance) ?? newState(model, instance)
+      : (instance) => beginInFamily(tryModelOf(instance) ?? model, instance)
   const generated = generateClass(model, begin) ?? closureClass(model, begin)
   Object.defineProperties(generated.prototype, {
     toObject: hidden(toObject),
     toJSON: hidden(toJson),
     [Symbol.for('nodejs.util.inspect.custom')]: hidden(inspectInstance),
   })
+  Object.defineProperty(generated, MODEL, { value: model })
+  return generated
+}
+
+/** Makes the class from which a subclass's own class extends: one below the parent's class, with accessors for what it adds. */
+export function createSubclass(parent: GeneratedClass, model: EntityModel): GeneratedClass {
+  const above = model.inheritance?.parent as EntityModel
+  const added: Accessible = {
+    columns: model.columns.slice(above.columns.length),
+    relations: model.relations.slice(above.relations.length),
+    firstRelation: above.relations.length,
+  }
+  const generated = generateSubclass(parent, added) ?? closureSubclass(parent, added)
   Object.defineProperty(generated, MODEL, { value: model })
   return generated
 }
@@ -53,6 +77,25 @@ export function constructFor(state: InstanceState, construct: () => object): obj
 
 function newState(model: EntityModel, instance: object): InstanceState {
   return new InstanceState(model, instance, new Array(model.columns.length).fill(undefined))
+}
+
+/** An instance of a class that inherits, or can be inherited from: its class is known by itself, and never another. */
+function beginInFamily(model: EntityModel, instance: object): InstanceState {
+  const arrived = adoptArriving(model, instance)
+  if (arrived !== undefined) return arrived
+  const { identity, family } = model.inheritance ?? {}
+  if (identity === undefined) throw abstractClass(model)
+  const state = newState(model, instance)
+  if (family !== undefined) state.values[family.discriminator.index] = identity
+  return state
+}
+
+function abstractClass(model: EntityModel): ArgumentError {
+  const concrete = kindsOf(model).filter(({ inheritance }) => inheritance?.identity !== undefined)
+  const advice = concrete.length === 0 ? 'declare one' : `make one of ${concrete.map(nameOf).join(', ')}`
+  return new ArgumentError(
+    `new ${model.name}(…): the class has no discriminator value, so it is abstract and only its subclasses have rows; ${advice}.`,
+  )
 }
 
 /** What a new instance is made with. The instance has its state by then, for listeners and for the other sides of relations. */
@@ -94,21 +137,37 @@ function unknownProperty(model: EntityModel, property: string): ArgumentError {
   return new ArgumentError(`new ${model.name}(…): there is no property '${property}'; ${hint}`)
 }
 
+/** Columns and relations that get accessors. */
+interface Accessible {
+  readonly columns: readonly ColumnModel[]
+  readonly relations: readonly RelationSource[]
+  /** The place of the first of these relations among all of the entity. */
+  readonly firstRelation: number
+}
+
+function allOf({ columns, relations }: EntityModel): Accessible {
+  return { columns, relations, firstRelation: 0 }
+}
+
+function accessorsSource({ columns, relations, firstRelation }: Accessible, state: string): string {
+  const ofColumns = columns.map(({ property, index }) => {
+    const name = `[${JSON.stringify(property)}]`
+    return (
+      `get ${name}() { const v = ${state}.values[${index}]; return v === undefined ? ${state}.absent(${index}) : v }\n` +
+      `set ${name}(value) { ${state}.write(${index}, value) }`
+    )
+  })
+  const ofRelations = relations.map(({ property }, i) => {
+    const name = `[${JSON.stringify(property)}]`
+    return (
+      `get ${name}() { return readRelation(${state}, ${firstRelation + i}) }\n` +
+      `set ${name}(value) { writeRelation(${state}, ${firstRelation + i}, value) }`
+    )
+  })
+  return [...ofColumns, ...ofRelations].join('\n')
+}
+
 function generateClass(model: EntityModel, begin: Begin): GeneratedClass | undefined {
-  const accessors = model.columns.map(({ property, index }) => {
-    const name = `[${JSON.stringify(property)}]`
-    return (
-      `get ${name}() { const v = this.#state.values[${index}]; return v === undefined ? this.#state.absent(${index}) : v }\n` +
-      `set ${name}(value) { this.#state.write(${index}, value) }`
-    )
-  })
-  const relations = model.relations.map(({ property }, index) => {
-    const name = `[${JSON.stringify(property)}]`
-    return (
-      `get ${name}() { return readRelation(this.#state, ${index}) }\n` +
-      `set ${name}(value) { writeRelation(this.#state, ${index}, value) }`
-    )
-  })
   const source = `'use strict'; return class {
     #state
     constructor(values) {
@@ -116,11 +175,20 @@ function generateClass(model: EntityModel, begin: Begin): GeneratedClass | undef
       if (this.#state.status === 'transient') fill(this.#state, values)
     }
     get [STATE]() { return #state in this ? this.#state : undefined }
-    ${[...accessors, ...relations].join('\n')}
+    ${accessorsSource(allOf(model), 'this.#state')}
   }`
+  return generated(source, { STATE, begin, fill, readRelation, writeRelation })
+}
+
+function generateSubclass(parent: GeneratedClass, added: Accessible): GeneratedClass | undefined {
+  const source = `'use strict'; return class extends Parent { ${accessorsSource(added, 'this[STATE]')} }`
+  return generated(source, { STATE, Parent: parent, readRelation, writeRelation })
+}
+
+/** Runs the source of a class; undefined where code generation is forbidden. */
+function generated(source: string, names: Readonly<Record<string, unknown>>): GeneratedClass | undefined {
   try {
-    const make = new Function('STATE', 'begin', 'fill', 'readRelation', 'writeRelation', source)
-    return make(STATE, begin, fill, readRelation, writeRelation) as GeneratedClass
+    return new Function(...Object.keys(names), source)(...Object.values(names)) as GeneratedClass
   } catch (error) {
     if (error instanceof EvalError) return undefined
     throw error
@@ -139,8 +207,20 @@ export function closureClass(model: EntityModel, begin: Begin): GeneratedClass {
       return #state in this ? this.#state : undefined
     }
   }
-  for (const { property, index } of model.columns) {
-    Object.defineProperty(Generated.prototype, property, {
+  defineAccessors(Generated.prototype, allOf(model))
+  return Generated
+}
+
+/** The same for a subclass. */
+export function closureSubclass(parent: GeneratedClass, added: Accessible): GeneratedClass {
+  class Generated extends parent {}
+  defineAccessors(Generated.prototype, added)
+  return Generated
+}
+
+function defineAccessors(prototype: object, { columns, relations, firstRelation }: Accessible): void {
+  for (const { property, index } of columns) {
+    Object.defineProperty(prototype, property, {
       configurable: true,
       get(this: Stateful) {
         const state = this[STATE] as InstanceState
@@ -152,16 +232,15 @@ export function closureClass(model: EntityModel, begin: Begin): GeneratedClass {
       },
     })
   }
-  model.relations.forEach(({ property }, index) => {
-    Object.defineProperty(Generated.prototype, property, {
+  relations.forEach(({ property }, i) => {
+    Object.defineProperty(prototype, property, {
       configurable: true,
       get(this: Stateful) {
-        return readRelation(this[STATE] as InstanceState, index)
+        return readRelation(this[STATE] as InstanceState, firstRelation + i)
       },
       set(this: Stateful, value: unknown) {
-        writeRelation(this[STATE] as InstanceState, index, value)
+        writeRelation(this[STATE] as InstanceState, firstRelation + i, value)
       },
     })
   })
-  return Generated
 }

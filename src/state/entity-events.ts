@@ -1,5 +1,5 @@
 import { ArgumentError, InvalidRequestError } from '../errors.ts'
-import { type EntityModel, modelOf, nameOf, tryModelOf } from '../mapping/index.ts'
+import { classesOf, type EntityModel, modelOf, nameOf, tryModelOf } from '../mapping/index.ts'
 import { isThenable, nearest } from '../support/index.ts'
 
 /** Around the statements of a flush. */
@@ -147,9 +147,12 @@ export function isHeardAnywhere(name: EntityEventName): boolean {
   return listeners !== undefined && listeners > 0
 }
 
-/** Whether anybody listens to an event of an entity: asked once for many rows. */
+/** Whether anybody listens to an event of an entity, or of a class of its family: asked once for many rows. */
 export function isHeard(model: EntityModel, name: EntityEventName): boolean {
   if (!isHeardAnywhere(name)) return false
+  if (model.inheritance !== undefined) {
+    return classesOf(model).some((one) => (countsOfModel.get(one)?.get(name) ?? 0) > 0)
+  }
   if ((countsOfModel.get(model)?.get(name) ?? 0) > 0) return true
   for (let current: object | null = model.entityClass; current !== null; current = Object.getPrototypeOf(current)) {
     if ((byClass.get(current)?.get(name)?.length ?? 0) > 0) return true

@@ -1,4 +1,4 @@
-import { type EntityModel, modelOf } from '../mapping/index.ts'
+import { type EntityModel, isKindOf, modelOf, rootOf } from '../mapping/index.ts'
 import { LazyMap } from '../support/index.ts'
 import { type IdentityKey, identityOf, readKey } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
@@ -8,21 +8,30 @@ import type { InstanceState } from './instance-state.ts'
  * are short; `expunge` and `stream` bound it for long ones.
  */
 export class IdentityMap {
-  /** The only mutable state: a Map by bare key for each entity. */
+  /** The only mutable state: a Map by bare key for each entity. The classes of a family have one, that of their root. */
   readonly #byModel = new LazyMap<EntityModel, Map<IdentityKey, InstanceState>>()
 
   /** The states of one entity by key, for loops that look up many. */
   of(model: EntityModel): Map<IdentityKey, InstanceState> {
-    let states = this.#byModel.get(model)
+    const root = model.inheritance === undefined ? model : rootOf(model)
+    let states = this.#byModel.get(root)
     if (states === undefined) {
       states = new Map()
-      this.#byModel.set(model, states)
+      this.#byModel.set(root, states)
     }
     return states
   }
 
+  /** The state of a row, if it is an instance of the entity: one of a sibling class is not. */
   find(model: EntityModel, identity: IdentityKey): InstanceState | undefined {
-    return this.#byModel.get(model)?.get(identity)
+    if (model.inheritance === undefined) return this.#byModel.get(model)?.get(identity)
+    const state = this.holder(model, identity)
+    return state !== undefined && isKindOf(state.model, model) ? state : undefined
+  }
+
+  /** The state that holds a row, of whatever class of the entity's family it is. */
+  holder(model: EntityModel, identity: IdentityKey): InstanceState | undefined {
+    return this.#byModel.get(rootOf(model))?.get(identity)
   }
 
   put(state: InstanceState): void {
@@ -31,7 +40,7 @@ export class IdentityMap {
 
   /** Removes the state under its identity, unless another one has taken that place. */
   remove(state: InstanceState): void {
-    const states = this.#byModel.get(state.model)
+    const states = this.#byModel.get(rootOf(state.model))
     if (state.identity !== undefined && states?.get(state.identity) === state) states.delete(state.identity)
   }
 
@@ -68,14 +77,14 @@ export class IdentityMapView {
   }
 
   /** The instance of that key that the session holds, or undefined. */
-  get<E extends object>(entityClass: new (...args: never[]) => E, key: unknown): E | undefined {
+  get<E extends object>(entityClass: abstract new (...args: never[]) => E, key: unknown): E | undefined {
     const model = modelOf(entityClass)
     const identity = identityOf(model, readKey(model, key))
     return identity === undefined ? undefined : (this.#map.find(model, identity)?.instance as E | undefined)
   }
 
   /** Whether the session holds an instance of that key. */
-  has(entityClass: new (...args: never[]) => object, key: unknown): boolean {
+  has(entityClass: abstract new (...args: never[]) => object, key: unknown): boolean {
     return this.get(entityClass, key) !== undefined
   }
 

@@ -31,7 +31,7 @@ export {
   type RelationChange,
   type StateOwner,
 } from './instance-state.ts'
-export { type Instantiate, instantiatorOf } from './instantiate.ts'
+export { generatedClassOf, type Instantiate, instantiatorOf } from './instantiate.ts'
 export { type LoadStyle, loadStyleOf, setLoadStyle } from './load-style.ts'
 export { isOrphanOf } from './orphans.ts'
 export { knownCollection, knownRelated, lostRelated, reachable } from './reach.ts'
@@ -40,5 +40,6 @@ export { collectionOf } from './relation-sync.ts'
 export { expireAll, forgetRow, restore, settleCommit } from './restore.ts'
 export { tryStateOf } from './slot.ts'
 export { Snapshot } from './snapshot.ts'
+export { subclass } from './subclass.ts'
 export { foreignKeyOf, knownOne, pointsAtKey } from './to-one.ts'
 export { type InFlight, type UnitListener, UnitOfWork } from './unit-of-work.ts'

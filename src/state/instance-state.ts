@@ -366,9 +366,19 @@ function sameValue(column: ColumnModel, a: unknown, b: unknown): boolean {
  */
 export function checkValue(model: EntityModel, column: ColumnModel, value: unknown): void {
   if (column.readOnly) throw readOnly(model, column)
+  if (column.discriminator !== undefined) refuseOtherClass(model, column, value)
   if (value === null || isSqlExpression(value)) return
   const problem = value === undefined ? 'undefined is no value; assign null to store NULL' : column.type.problem(value)
   if (problem !== undefined) throw new ArgumentError(`Setting ${model.name}.${column.property}: ${problem}.`)
+}
+
+/** An instance stays what it is: its class and the value that tells it belong together. */
+function refuseOtherClass(model: EntityModel, { property }: ColumnModel, value: unknown): void {
+  if (value === model.inheritance?.identity) return
+  throw new ArgumentError(
+    `Setting ${model.name}.${property}: it tells the class of the row, and is always ${String(model.inheritance?.identity)} for ${model.name}; make an ` +
+      'instance of the other class, and delete this one.',
+  )
 }
 
 function readOnly(model: EntityModel, { property, computed }: ColumnModel): ArgumentError {

@@ -44,15 +44,25 @@ function createInstantiator(model: EntityModel): Instantiate {
 const PLACEHOLDER: object = Object.freeze({})
 
 function constructorFor(entityClass: Constructor): () => object {
-  if (entityClass.length === 0) return () => new entityClass()
   const generated = generatedClassOf(entityClass)
+  if (takesNothing(entityClass, generated)) return () => new entityClass()
   return () => Reflect.construct(generated, [], entityClass) as object
 }
 
-function generatedClassOf(entityClass: Constructor): Constructor {
-  let current = entityClass
-  while (!Object.hasOwn(current, MODEL)) current = Object.getPrototypeOf(current) as Constructor
-  return current
+/** The topmost generated class, which makes the state: that of the root, where classes inherit. */
+export function generatedClassOf(entityClass: object): Constructor {
+  let generated = entityClass
+  for (let current: object | null = entityClass; current !== null; current = Object.getPrototypeOf(current)) {
+    if (Object.hasOwn(current, MODEL)) generated = current
+  }
+  return generated as Constructor
+}
+
+function takesNothing(entityClass: Constructor, generated: Constructor): boolean {
+  for (let current = entityClass; current !== generated; current = Object.getPrototypeOf(current) as Constructor) {
+    if (current.length > 0) return false
+  }
+  return true
 }
 
 const checkedClasses = new WeakSet<object>()

@@ -338,7 +338,7 @@ export class UnitOfWork implements StateOwner {
   }
 
   private refuseSecondInstance(state: InstanceState): void {
-    const present = state.identity === undefined ? undefined : this.map.find(state.model, state.identity)
+    const present = state.identity === undefined ? undefined : this.map.holder(state.model, state.identity)
     if (present === undefined || present === state) return
     throw new InvalidRequestError(
       `Adding ${state.describe()}: another instance of that row is already in this session; use session.merge().`,

@@ -15,9 +15,9 @@ export const noChoice: ColumnChoice = Object.freeze({
   undeferred: new Set<ColumnModel>(),
 })
 
-/** Whether sessions need a column with every row: the key, foreign keys, and the version. */
-export function isNeeded({ primaryKey, references, version }: ColumnModel): boolean {
-  return primaryKey || references !== undefined || version
+/** Whether sessions need a column with every row: the key, foreign keys, the version, and what tells its class. */
+export function isNeeded({ primaryKey, references, version, discriminator }: ColumnModel): boolean {
+  return primaryKey || references !== undefined || version || discriminator !== undefined
 }
 
 /** The columns of a choice, in the order of the model; the model's own list where it comes to the same. */
