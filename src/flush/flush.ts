@@ -8,6 +8,7 @@ import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
 import type { FlushPlan } from './steps.ts'
 import { forgetStoredPairs } from './stored-pairs.ts'
+import { readUnreadVersions } from './unread-versions.ts'
 import { collectWork } from './work.ts'
 
 /** What a flush needs of its session. */
@@ -38,6 +39,7 @@ export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void
   do {
     await cascadeWork(unit, followed, host.loadMembers, host.loadStored)
     await forgetStoredPairs(unit, host.connectionFor)
+    await readUnreadVersions(unit, host.connectionFor)
   } while (reachesMore(unit, followed))
   const work = collectWork(unit)
   const plan = planFlush(work)

@@ -261,7 +261,7 @@ describe('relation builders', () => {
     [
       'a wrong way of loading',
       () => manyToOne(() => User, loosely({ lazy: 'often' })),
-      "lazy must be one of 'select', 'selectin', 'joined', 'raise'",
+      "lazy must be one of 'select', 'selectin', 'joined', 'immediate', 'raise', 'raiseOnSql'",
     ],
     [
       'a wrong direction',
