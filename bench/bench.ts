@@ -54,7 +54,9 @@ function librariesToRun(): string[] {
 
 function isInstalled(name: string): boolean {
   const module = MODULES[name] as string
-  return !module.startsWith('peers/') || existsSync(join(import.meta.dirname, 'peers', 'node_modules'))
+  if (!module.startsWith('peers/')) return true
+  const isThere = (path: string) => existsSync(join(import.meta.dirname, path))
+  return isThere(`${module}.ts`) && isThere('peers/node_modules')
 }
 
 function targetOf(product: Product, library: string): Target {

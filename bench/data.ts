@@ -27,7 +27,7 @@ const TYPES: Readonly<Record<Product, { key: string; text: string; bool: string;
 function tables(product: Product): string[] {
   const { key, text, bool, time, ending } = TYPES[product]
   return [
-    `create table users (id ${key}, name ${text} not null, email ${text} not null, age integer not null, active ${bool} not null, created_at ${time} not null, balance integer not null, version integer not null)${ending}`,
+    `create table users (id ${key}, name ${text} not null, email ${text} not null, age integer not null, active ${bool} not null, created_at ${time} not null, balance integer not null, version integer not null default 1)${ending}`,
     `create table posts (id ${key}, user_id integer not null references users (id), title ${text} not null, body ${text} not null, views integer not null, created_at ${time} not null)${ending}`,
     `create table tags (id ${key}, name ${text} not null)${ending}`,
     `create table post_tags (post_id integer not null references posts (id), tag_id integer not null references tags (id), primary key (post_id, tag_id))${ending}`,

@@ -38,7 +38,9 @@ async function requests(runner: Runner, count: number): Promise<number> {
   const lane = async () => {
     while (next < count) {
       const id = (next++ % SIZES.authors) + 1
-      posts += (await runner.w6?.(id)) ?? 0
+      // In two steps: `posts += await …` would read `posts` before it waits, and lose what the other lanes add.
+      const read = await runner.w6?.(id)
+      posts += read ?? 0
     }
   }
   await Promise.all(Array.from({ length: W6.concurrent }, lane))
