@@ -81,9 +81,9 @@ export const library: Library = {
     const insert = async (on: Knex, rows: readonly { name: string; email: string; age: number }[]) => {
       const values = rows.map((row) => ({ ...row, active, createdAt: created, balance: 0, version: 1 }))
       if (target.product === 'postgres') return (await User.query(on).insert(values)).map(({ id }) => id)
-      const made = await on('users').insert(values, 'id')
-      if (isSqlite) return made.map(({ id }: { id: number }) => id)
-      return rows.map((_, n) => Number(made[0]) + n)
+      if (isSqlite) return (await on('users').insert(values, 'id')).map(({ id }: { id: number }) => id)
+      const [first] = await on('users').insert(values)
+      return rows.map((_, n) => Number(first) + n)
     }
     return {
       async w1a(ids) {
