@@ -68,6 +68,7 @@ export {
   raise,
   type Selectable,
   type Selected,
+  type SelectinOptions,
   type SelectTools,
   type StreamOptions,
   type Synchronize,

@@ -45,6 +45,7 @@ export {
   type RaiseOptions,
   type RecursionOptions,
   raise,
+  type SelectinOptions,
   selectin,
 } from './strategies/loaders.ts'
 export { membersQuery } from './strategies/members-query.ts'

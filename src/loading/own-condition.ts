@@ -8,7 +8,7 @@ import {
   ParensNode,
 } from 'kysely'
 import { ArgumentError, MappingError } from '../errors.ts'
-import type { RelationLink } from '../mapping/index.ts'
+import type { RelationLink, TargetFilter } from '../mapping/index.ts'
 import type { Dialect, RelationFilter } from '../sql/index.ts'
 import { describeValue } from '../support/index.ts'
 import { aliasedTable, type EntityTable, entityTable } from './entity-table.ts'
@@ -53,19 +53,43 @@ export function loadFilter(dialect: Dialect, link: RelationLink): RelationFilter
 }
 
 function makeFilter(dialect: Dialect, link: RelationLink): RelationFilter {
-  const plain = entityTable(dialect, link.target)
-  const named = (model: RelationLink['target'], alias: string) => aliasedTable(plain, model, { name: alias, alias })
-  const target =
-    link.options.on !== undefined
-      ? named(link.target, 'target')
-      : link.through === undefined
-        ? plain
-        : named(link.target, 't')
-  const node = ownCondition(link, named(link.source, 'source'), target) as OperationNode
+  const source = aliasedTable(entityTable(dialect, link.source), link.source, { name: 'source', alias: 'source' })
+  const node = ownCondition(link, source, loadedTable(dialect, link)) as OperationNode
   return {
     name: `${link.source.table}.${link.property}`,
     condition: new ExpressionWrapper<never, never, unknown>(node),
   }
+}
+
+/** The targets of a relation as the statements that load them name their table. */
+function loadedTable(dialect: Dialect, link: RelationLink): EntityTable {
+  const plain = entityTable(dialect, link.target)
+  if (link.options.on === undefined && link.through === undefined) return plain
+  const alias = link.options.on === undefined ? 't' : 'target'
+  return aliasedTable(plain, link.target, { name: alias, alias })
+}
+
+/**
+ * A condition that a query adds to a relation's own, for the statement that loads it.
+ *
+ * @param call what was called, for messages
+ * @throws ArgumentError for what is no condition, for unknown properties, and for values that do not fit
+ */
+export function addedCondition(
+  dialect: Dialect,
+  call: string,
+  link: RelationLink,
+  where: TargetFilter,
+): Expression<unknown> {
+  const made: unknown = where(expressionBuilder())
+  if (typeof made !== 'object' || made === null || !isOperationNodeSource(made)) {
+    throw new ArgumentError(
+      `${call}: where must return a condition such as eb('city', '=', 'Boston'), not ${describeValue(made)}.`,
+    )
+  }
+  const scope = { own: called(loadedTable(dialect, link), 'target'), joined: [] }
+  const node = translate(scope, `${call} where`, made.toOperationNode())
+  return new ExpressionWrapper<never, never, unknown>(ParensNode.create(node))
 }
 
 /** The same table in the statement, under the name by which conditions of relations know it. */

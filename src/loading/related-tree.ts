@@ -65,7 +65,7 @@ async function loadLevel(
   for (const link of linksToLoad(model, plan, path)) {
     const below = plan.below(link)
     const owners = plan.recurses(link) ? notFollowed(source, states, link) : states
-    if (plan.strategyOf(link) !== 'containsEager') await loadRelation(source, owners, link, below)
+    if (plan.strategyOf(link) !== 'containsEager') await loadRelation(source, owners, link, below, plan.choiceOf(link))
     const targets = await targetsLoaded(source, owners, link, below)
     await loadLevel(source, link.target, targets, below, [...path, link])
   }

@@ -18,6 +18,7 @@ import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
 import { writeOnly } from './relation-paths.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
+import { isPartial, type MemberChoice, orderOf, partOf } from './strategies/member-choice.ts'
 
 /** What reading rows needs of a connection. */
 export interface Reader {
@@ -38,12 +39,15 @@ export interface RelatedSource {
 /**
  * Loads one relation for several instances of an entity at once: one statement for up to ten thousand of them. Those that have it
  * already are left alone.
+ *
+ * @param choice which members of a collection, and in what order; undefined for all, as the relation was declared
  */
 export async function loadRelation(
   source: RelatedSource,
   states: readonly InstanceState[],
   link: RelationLink,
   below: LoadPlan = noPlan,
+  choice?: MemberChoice,
 ): Promise<void> {
   if (link.options.collection === 'writeOnly') throw writeOnly('Loading', link)
   const lacking = states.filter((state) => !isLoaded(state, link))
@@ -53,7 +57,7 @@ export async function loadRelation(
     lacking.filter((state) => needsReading(state, link)),
   )
   if (link.holder === 'source') await loadTargets(source, lacking, link, below)
-  else await loadMembers(source, lacking, link, below)
+  else await loadMembers(source, lacking, link, below, choice)
   for (const state of lacking) source.unit.snapshot?.noteRelationLoad(state, link)
 }
 
@@ -254,6 +258,7 @@ async function loadMembers(
   states: readonly InstanceState[],
   link: RelationLink,
   below: LoadPlan,
+  choice: MemberChoice | undefined,
 ): Promise<void> {
   const members = new Map<IdentityKey, object[]>()
   const keys = new Map<IdentityKey, unknown[]>()
@@ -264,10 +269,10 @@ async function loadMembers(
     keys.set(identity, key)
     members.set(identity, [])
   }
-  if (keys.size > 0) await readMembers(source, link, [...keys.values()], members, below)
+  if (keys.size > 0) await readMembers(source, link, [...keys.values()], members, below, choice)
   for (const state of states) {
     const identity = identityOf(link.source, ownerKey(state, link))
-    giveMembers(state, link, identity === undefined ? [] : (members.get(identity) ?? []))
+    giveMembers(state, link, identity === undefined ? [] : (members.get(identity) ?? []), isPartial(choice))
   }
 }
 
@@ -286,11 +291,12 @@ async function readMembers(
   keys: readonly unknown[][],
   members: Map<IdentityKey, object[]>,
   below: LoadPlan,
+  choice?: MemberChoice,
 ): Promise<void> {
   const connection = await source.connectionFor(link.target, link)
   const { dialect } = connection
   const columns = below.columnsOf(link.target)
-  const select = membersSelect(connection, link, columns)
+  const select = membersSelect(connection, link, columns, choice)
   const owners = ownerReader(link, dialect, columns)
   for (const statement of select(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
@@ -303,16 +309,22 @@ async function readMembers(
   }
 }
 
-function membersSelect({ statements, dialect }: Reader, link: RelationLink, columns: readonly ColumnModel[]) {
+function membersSelect(
+  { statements, dialect }: Reader,
+  link: RelationLink,
+  columns: readonly ColumnModel[],
+  choice: MemberChoice | undefined,
+) {
   const { source, target, through } = link
-  const order = memberOrder(link)
+  const order = choice === undefined ? memberOrder(link) : orderOf(link, choice)
+  const part = choice && partOf(dialect, link, choice)
   const filter = loadFilter(dialect, link)
   if (link.holder === 'condition' && filter !== undefined) {
-    return statements.selectJoined(target, columns, source, filter, order)
+    return statements.selectJoined(target, columns, source, filter, order, part)
   }
-  if (through !== undefined) return statements.selectPaired(target, columns, through, order, filter)
+  if (through !== undefined) return statements.selectPaired(target, columns, through, order, filter, part)
   const foreignKey = link.pairs.map((pair) => pair.target)
-  return statements.selectMembers(target, columns, foreignKey, order, filter)
+  return statements.selectMembers(target, columns, foreignKey, order, filter, part)
 }
 
 /** Whether rows of the load say which owner they belong to by the owner's primary key. */

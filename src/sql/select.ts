@@ -92,6 +92,52 @@ function listSelect(dialect: Dialect, select: ListSelect): SelectByKeys {
   return (keys) => make(keys.map(encode))
 }
 
+/** Fewer than all members of each owner. A statement for it is compiled each time. */
+export interface MemberPart {
+  /** What members meet beside the relation's own condition; it names their table as that does. */
+  readonly condition?: Expression<unknown> | undefined
+  /** So many for each owner, the first by the order. */
+  readonly limit?: number | undefined
+}
+
+/** A select of members: `columns from tables where key in (…) and …`. */
+interface MemberSelect {
+  readonly match: readonly ColumnModel[]
+  /** The key of the owner that a row belongs to. */
+  readonly owner: readonly RawBuilder<unknown>[]
+  readonly selected: readonly ColumnModel[]
+  readonly columns: RawBuilder<unknown>
+  readonly tables: RawBuilder<unknown>
+  readonly filter?: RelationFilter | undefined
+  readonly order: readonly MemberOrder[]
+  readonly alias?: string
+}
+
+function memberSelect(dialect: Dialect, select: MemberSelect, part: MemberPart | undefined): SelectByKeys {
+  const make = placedSelect(dialect, select, part)
+  if (part?.condition === undefined) return make
+  // A name would say that the text is heddle's own: that it comes again, and that it leaves nothing behind on the connection.
+  return (keys) => make(keys).map(({ name: _, ...statement }) => statement)
+}
+
+function placedSelect(dialect: Dialect, select: MemberSelect, part: MemberPart | undefined): SelectByKeys {
+  const { match, owner, selected, columns, tables, filter, order, alias } = select
+  const list = { match, matchNames: owner, selected }
+  const conditions = sql`${also(filter?.condition)}${also(part?.condition)}`
+  const inOrder = orderBy(dialect, order, alias)
+  if (part?.limit === undefined) {
+    const from = sql`select ${columns} from ${tables}`
+    return listSelect(dialect, { ...list, from, ending: sql`${conditions}${inOrder}` })
+  }
+  // The place stands behind all that is read, and is let go with the owner's key.
+  const place = sql`row_number() over (partition by ${sql.join(owner)}${inOrder}) as ${sql.id('heddle_n')}`
+  return listSelect(dialect, {
+    ...list,
+    from: sql`select * from (select ${columns}, ${place} from ${tables}`,
+    ending: sql`${conditions}) as ${sql.id('heddle_m')} where ${sql.id('heddle_n')} <= ${part.limit} order by ${sql.id('heddle_n')}`,
+  })
+}
+
 /**
  * Compiles a select of the rows of `model` that belong to any of a list of owners: whose foreign key `match` holds the owner's key, in
  * the given order. Each row holds `columns`, then what of the foreign key is not among them.
@@ -103,18 +149,16 @@ export function selectMembers(
   match: readonly ColumnModel[],
   order: readonly MemberOrder[],
   filter?: RelationFilter,
+  part?: MemberPart,
 ): SelectByKeys {
   const key = `members ${columnsKey(columns)} ${columnsKey(match)} ${orderKey(order)}${filterKey(filter)} ${familyKey(model)}`
-  return context.shape(model, key, () => {
+  return keptUnless(part, context, model, key, () => {
     const { dialect } = context
     const selected = [...columns, ...match.filter((column) => !columns.includes(column))]
-    return listSelect(dialect, {
-      match,
-      matchNames: match.map((column) => columnOf(dialect, column)),
-      selected,
-      from: sql`select ${columnList(dialect, selected)} from ${rowsOf(dialect, model)}`,
-      ending: sql`${also(filter)}${orderBy(dialect, order)}`,
-    })
+    const owner = match.map((column) => columnOf(dialect, column))
+    const tables = rowsOf(dialect, model)
+    const select = { match, owner, selected, columns: columnList(dialect, selected), tables, filter, order }
+    return memberSelect(dialect, select, part)
   })
 }
 
@@ -128,22 +172,27 @@ export function selectPaired(
   through: PairTable,
   order: readonly MemberOrder[],
   filter?: RelationFilter,
+  part?: MemberPart,
 ): SelectByKeys {
   const { sourceColumns, targetColumns } = through
   const key = `paired ${kindKey(model)} ${columnsKey(columns)} ${columnsKey(sourceColumns)} ${orderKey(order)}${filterKey(filter)}`
-  return context.shape(through.model, key, () => {
+  return keptUnless(part, context, through.model, key, () => {
     const { dialect } = context
     const joined = targetColumns.map(
       (column, i) => sql`${columnOf(dialect, column, 'p')} = ${columnOf(dialect, model.key[i] as ColumnModel, 't')}`,
     )
     const owner = sourceColumns.map((column) => columnOf(dialect, column, 'p'))
-    return listSelect(dialect, {
+    const select = {
       match: sourceColumns,
-      matchNames: owner,
+      owner,
       selected: [...columns, ...sourceColumns],
-      from: sql`select ${columnList(dialect, columns, 't')}, ${named(owner)} from ${rowsOf(dialect, model, 't')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
-      ending: sql`${also(filter)}${orderBy(dialect, order, 't')}`,
-    })
+      columns: sql`${columnList(dialect, columns, 't')}, ${named(owner)}`,
+      tables: sql`${rowsOf(dialect, model, 't')} inner join ${tableOf(dialect, through.model)} as ${sql.id('p')} on ${allOf(joined)}`,
+      filter,
+      order,
+      alias: 't',
+    }
+    return memberSelect(dialect, select, part)
   })
 }
 
@@ -158,8 +207,19 @@ function filterKey(filter: RelationFilter | undefined): string {
   return filter === undefined ? '' : ` if ${filter.name}`
 }
 
-function also(filter: RelationFilter | undefined): RawBuilder<unknown> {
-  return filter === undefined ? sql`` : sql` and ${filter.condition}`
+function also(condition: Expression<unknown> | undefined): RawBuilder<unknown> {
+  return condition === undefined ? sql`` : sql` and ${condition}`
+}
+
+/** Conditions of one query's own would fill the cache with texts that do not come again. */
+function keptUnless(
+  part: MemberPart | undefined,
+  context: StatementContext,
+  model: EntityModel,
+  key: string,
+  make: () => SelectByKeys,
+): SelectByKeys {
+  return part === undefined ? context.shape(model, key, make) : make()
 }
 
 /**
@@ -173,18 +233,22 @@ export function selectJoined(
   source: EntityModel,
   filter: RelationFilter,
   order: readonly MemberOrder[],
+  part?: MemberPart,
 ): SelectByKeys {
   const shapeKey = `joined ${kindKey(model)} ${columnsKey(columns)} ${orderKey(order)}${filterKey(filter)} ${familyKey(source)}`
-  return context.shape(source, shapeKey, () => {
+  return keptUnless(part, context, source, shapeKey, () => {
     const { dialect } = context
     const owner = source.key.map((column) => columnOf(dialect, column, 'source'))
-    return listSelect(dialect, {
+    const select = {
       match: source.key,
-      matchNames: owner,
+      owner,
       selected: [...columns, ...source.key],
-      from: sql`select ${columnList(dialect, columns, 'target')}, ${named(owner)} from ${rowsOf(dialect, model, 'target')} inner join ${rowsOf(dialect, source, 'source')} on ${filter.condition}`,
-      ending: orderBy(dialect, order, 'target'),
-    })
+      columns: sql`${columnList(dialect, columns, 'target')}, ${named(owner)}`,
+      tables: sql`${rowsOf(dialect, model, 'target')} inner join ${rowsOf(dialect, source, 'source')} on ${filter.condition}`,
+      order,
+      alias: 'target',
+    }
+    return memberSelect(dialect, select, part)
   })
 }
 

@@ -4,6 +4,7 @@ import type { Dialect, LockOptions } from './dialect.ts'
 import { insertRows } from './insert.ts'
 import {
   type MemberOrder,
+  type MemberPart,
   type RelationFilter,
   type SelectByKey,
   type SelectByKeys,
@@ -36,13 +37,17 @@ export interface Statements {
    * of the key that are not among them. Rows come in any order, once each; keys without a row give none.
    */
   selectByKeys(model: EntityModel, columns: readonly ColumnModel[], lock?: LockOptions): SelectByKeys
-  /** Selects of the rows whose foreign key `match` is any of a list of keys; rows hold `columns`, then what of the key is not among them. */
+  /**
+   * Selects of the rows whose foreign key `match` is any of a list of keys; rows hold `columns`, then what of the key is not among them.
+   * With a `part`, which may put its own value behind these, they are fewer for each owner.
+   */
   selectMembers(
     model: EntityModel,
     columns: readonly ColumnModel[],
     match: readonly ColumnModel[],
     order: readonly MemberOrder[],
     filter?: RelationFilter,
+    part?: MemberPart,
   ): SelectByKeys
   /** The same through a table of pairs: rows hold `columns`, then the key of the owner they are paired with. */
   selectPaired(
@@ -51,6 +56,7 @@ export interface Statements {
     through: PairTable,
     order: readonly MemberOrder[],
     filter?: RelationFilter,
+    part?: MemberPart,
   ): SelectByKeys
   /** The same where a condition ties them: rows hold `columns`, then the key of the row of `source`. */
   selectJoined(
@@ -59,6 +65,7 @@ export interface Statements {
     source: EntityModel,
     filter: RelationFilter,
     order: readonly MemberOrder[],
+    part?: MemberPart,
   ): SelectByKeys
   /**
    * Inserts rows with values for `columns`, in order. Gives the values of `returning` for each, in the order of the
@@ -142,12 +149,9 @@ function makeStatements(dialect: Dialect): Statements {
       return made
     },
     selectByKeys: (model, columns, lock) => selectByKeys(context, model, columns, lock),
-    selectMembers: (model, columns, match, order, filter) =>
-      selectMembers(context, model, columns, match, order, filter),
-    selectPaired: (model, columns, through, order, filter) =>
-      selectPaired(context, model, columns, through, order, filter),
-    selectJoined: (model, columns, source, filter, order) =>
-      selectJoined(context, model, columns, source, filter, order),
+    selectMembers: (...select) => selectMembers(context, ...select),
+    selectPaired: (...select) => selectPaired(context, ...select),
+    selectJoined: (...select) => selectJoined(context, ...select),
     insertRows: (runner, model, columns, returning, rows) =>
       insertRows(context, runner, model, columns, returning, rows),
     updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),

@@ -114,9 +114,21 @@ export async function options(): Promise<unknown> {
     .all()
   // @ts-expect-error not loaded by it
   none?.addresses.map((address) => address)
+  const few = selectin('addresses', { where: (eb) => eb('email', 'like', '%@x'), orderBy: ['email', 'desc'], limit: 3 })
+  const some = await session
+    .query(User)
+    .options(few, selectin('groups', { orderBy: 'label' }))
+    .all()
+  const fewEmails: string[] = some.flatMap((user) => user.addresses.map((address) => address.email))
+  const below = selectin('addresses').options(selectin('user', { orderBy: [['name', 'desc'], 'id'] }))
+  const ordered = await session
+    .query(User)
+    .options(below, selectin('groups', { limit: 1 }))
+    .one()
+  const label: string | undefined = ordered.groups.map((group) => group.label)[0]
   const kept = selectin('groups')
   const first: number | undefined = (await session.query(User).options(kept).first())?.groups.length
-  return [emails, names, backs, first]
+  return [emails, names, backs, first, fewEmails, label]
 }
 
 export function wrongOptions(): void {
@@ -132,4 +144,12 @@ export function wrongOptions(): void {
   session.query(User).options(defer('addresses.name'))
   // @ts-expect-error no option of that name
   selectin('addresses', { depth: 2 })
+  // @ts-expect-error no column of the members
+  session.query(User).options(selectin('addresses', { orderBy: 'emial' }))
+  // @ts-expect-error no column of the members, in a list
+  session.query(User).options(selectin('addresses', { orderBy: ['email', ['label', 'desc']] }))
+  // @ts-expect-error no number
+  selectin('addresses', { limit: '3' })
+  // @ts-expect-error no condition
+  selectin('addresses', { where: () => 'email' })
 }

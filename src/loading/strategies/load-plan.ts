@@ -1,6 +1,7 @@
 import type { ColumnModel, EntityModel, RelationLink } from '../../mapping/index.ts'
 import { type InstanceState, type LoadStyle, loadStyleOf, setLoadStyle } from '../../state/index.ts'
 import { type ColumnChoice, columnsChosen } from './column-choice.ts'
+import type { MemberChoice } from './member-choice.ts'
 
 /**
  * How one relation is loaded: `load` is what `with()` asks for (a join or a second statement, whichever suits the relation),
@@ -35,6 +36,8 @@ export interface RelationPlan {
   readonly innerJoin: boolean
   /** The name of the join that it is taken from. */
   readonly as?: string | undefined
+  /** Which members of a collection are loaded, and in what order; undefined: all, as the relation was declared. */
+  readonly members?: MemberChoice | undefined
   /** Of its targets. */
   readonly below: LoadPlan
 }
@@ -80,6 +83,11 @@ export class LoadPlan implements LoadStyle {
   /** Whether a relation of an entity to itself is followed further. */
   recurses(link: RelationLink): boolean {
     return link.source === link.target && (this.relations.get(link)?.depth ?? 0) > 0
+  }
+
+  /** Which members of a collection are loaded. */
+  choiceOf(link: RelationLink): MemberChoice | undefined {
+    return this.relations.get(link)?.members
   }
 
   forbids(link: RelationLink): boolean {

@@ -3,6 +3,7 @@ import type { EntityModel } from '../../mapping/index.ts'
 import { describeValue } from '../../support/index.ts'
 import { implied, type PathPlace, planAt, relationIn, writeOnly } from '../relation-paths.ts'
 import { type LoadPlan, noPlan, type OtherRelations, type RelationPlan } from './load-plan.ts'
+import { checkChoice } from './member-choice.ts'
 
 declare const RELATIONS: unique symbol
 declare const COLUMNS: unique symbol
@@ -100,11 +101,11 @@ export function applyOptions(
 }
 
 /** An option about the relation at the end of a path; those on the way are loaded in the same way, unless something is said of them. */
-export function relationOption<Relation extends string, Loads extends string>(
+export function relationOption<Relation extends string, Loads extends string, Columns extends string = never>(
   call: string,
   path: Relation,
   said: Partial<Omit<RelationPlan, 'below' | 'implied'>>,
-): RelationLoader<Relation, Relation, never, Loads> {
+): RelationLoader<Relation, Relation, Columns, Loads> {
   const names = readPath(call, path)
   const { strategy } = said
   const own = { strategy, depth: 0, innerJoin: false, ...said, implied: false }
@@ -113,6 +114,7 @@ export function relationOption<Relation extends string, Loads extends string>(
     planAt({ call, path }, model, names.slice(0, -1), plan, way, (holder, holderPlan) => {
       const link = relationIn(call, holder, names.at(-1) as string, path)
       if (link.options.collection === 'writeOnly') throw writeOnly(call, link)
+      if (own.members !== undefined) checkChoice(call, link, own.members)
       return holderPlan.with(link, { ...own, below: holderPlan.relations.get(link)?.below ?? noPlan })
     }),
   )

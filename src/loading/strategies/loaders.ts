@@ -1,12 +1,19 @@
+import type { OrderTerm } from '../../mapping/index.ts'
 import { aBoolean, anInteger, aString, checkOptions, either } from '../../support/index.ts'
 import type { Strategy } from './load-plan.ts'
 import { isWildcard, othersOption, type RelationLoader, relationOption } from './loader-options.ts'
+import { type ChosenMembers, choiceIn, choiceRules, type OrderedBy } from './member-choice.ts'
 
 /** How far a relation of an entity to itself is followed. */
 export interface RecursionOptions {
   /** So many levels below the first one, or `'all'`: until there are no more rows. Default: 0. */
   readonly recursionDepth?: number | 'all'
 }
+
+/** What `selectin` loads of a relation. */
+export interface SelectinOptions<Order = OrderTerm | readonly OrderTerm[]>
+  extends RecursionOptions,
+    ChosenMembers<Order> {}
 
 /** How a relation is joined. */
 export interface JoinedOptions {
@@ -23,10 +30,10 @@ export interface RaiseOptions {
 }
 
 const isAll = { expected: "'all'", accepts: (value: unknown) => value === 'all' }
-const recursionRules = { recursionDepth: either(anInteger(0), isAll) }
+const selectinRules = { recursionDepth: either(anInteger(0), isAll), ...choiceRules }
 
-function depthOf(call: string, options: RecursionOptions): number {
-  checkOptions(call, options, recursionRules)
+function depthOf(call: string, options: SelectinOptions): number {
+  checkOptions(call, options, selectinRules)
   const { recursionDepth = 0 } = options
   return recursionDepth === 'all' ? Number.POSITIVE_INFINITY : recursionDepth
 }
@@ -36,19 +43,25 @@ function depthOf(call: string, options: RecursionOptions): number {
  *
  * Sends for `selectin('books')`: `select … from books where author_id = any($1)`
  *
- * @param path a relation, or a path through relations: `'books.reviews'`. Relations on the way are loaded in the same way, unless an
- * option of their own says otherwise
- * @throws ArgumentError for an option that is unknown or wrong
+ * Of a collection it can load fewer members, by a condition and by a limit for each owner, which the window function `row_number()`
+ * counts. What is loaded so is a part, as with {@link containsEager}: adding and removing work on it, replacing it is refused, and
+ * whatever has to know all members (a cascade, a later load) reads them. A collection that is loaded already stays as it is.
+ *
+ * @param path a relation, or a path through relations: `'books.reviews'`. Relations on the way are loaded whole in the same way, unless
+ * an option of their own says otherwise
+ * @throws ArgumentError for an option that is unknown or wrong, for an order by what is no property, and, when the statement runs, for a
+ * condition that names no property or a value that does not fit
  * @example
  * query.options(selectin('books'), selectin('children', { recursionDepth: 'all' }))
+ * query.options(selectin('books', { where: (eb) => eb('year', '>', 2000), orderBy: ['year', 'desc'], limit: 3 }))
  * @see https://docs.sqlalchemy.org/en/20/orm/queryguide/relationships.html#select-in-loading
  */
-export function selectin<const Path extends string>(
+export function selectin<const Path extends string, const Order extends OrderTerm | readonly OrderTerm[] = readonly []>(
   path: Path,
-  options: RecursionOptions = {},
-): RelationLoader<Path, Path, never, Path> {
+  options: SelectinOptions<Order> = {},
+): RelationLoader<Path, Path, `${Path}.${OrderedBy<Order>}`, Path> {
   const depth = depthOf('selectin()', options)
-  return relationOption('selectin()', path, { strategy: 'selectin', depth })
+  return relationOption('selectin()', path, { strategy: 'selectin', depth, members: choiceIn(options) })
 }
 
 /**
