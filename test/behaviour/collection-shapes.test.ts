@@ -366,7 +366,7 @@ it('a key that is no column of the members, or cannot be looked up, is a Mapping
   )
   expect(() => oneToMany(() => Note, { collection: 'bag' as never })).toThrow(MappingError)
   expect(() => oneToMany(() => Note, { collection: { keyedBy: '' } })).toThrow(
-    "oneToMany(…): collection must be 'array', 'set', or a key such as { keyedBy: 'name' }",
+    "oneToMany(…): collection must be 'array', 'set', 'writeOnly', or a key such as { keyedBy: 'name' }",
   )
   await engine.dispose()
 })
