@@ -5,28 +5,28 @@ import {
   type IdentityKey,
   type InstanceState,
   type Instantiate,
-  identityOf,
   instantiatorOf,
   isHeard,
   keyValuesOf,
   type UnitOfWork,
 } from '../state/index.ts'
-import type { Decode, Hydration } from './hydration.ts'
+import type { Hydration } from './hydration.ts'
 import { changedClass, kindReader } from './kinds.ts'
+import { type Decode, RowReader } from './row-reader.ts'
 
-const hydrations = new WeakMap<Dialect, Map<readonly ColumnModel[], Hydration>>()
+const hydrations = new WeakMap<Dialect, WeakMap<readonly ColumnModel[], Hydration>>()
 
 /** The hydration of a selection. The list of columns is the cache key, so callers keep theirs. */
 export function hydrationOf(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): Hydration {
   let known = hydrations.get(dialect)
   if (known === undefined) {
-    known = new Map()
+    known = new WeakMap()
     hydrations.set(dialect, known)
   }
   let hydration = known.get(columns)
-  if (hydration === undefined) {
+  if (hydration?.model !== model) {
     hydration = createHydration(dialect, model, columns)
-    if (columns === model.columns || columns === model.loaded) known.set(columns, hydration)
+    known.set(columns, hydration)
   }
   return hydration
 }
@@ -41,7 +41,8 @@ function createHydration(dialect: Dialect, model: EntityModel, columns: readonly
   const complete = model.loaded.every((column) => columns.includes(column))
   const keepsKey = model.key.length > 1 || model.key.some((column) => column.type.keyOf !== undefined)
   const keyPlaces = model.key.map((column) => columns.indexOf(column))
-  const alone = { model, columns, whole, complete, decoders, keepsKey, keyPlaces, kindOf: undefined }
+  const reader = new RowReader({ model, decoders, keyPlaces })
+  const alone = { model, columns, whole, complete, reader, keepsKey, kindOf: undefined }
   return model.inheritance === undefined ? alone : { ...alone, kindOf: kindReader(alone) }
 }
 
@@ -73,8 +74,11 @@ export function hydrateRows(
   const known = unit.map.of(hydration.model)
   const told = listener ?? entityListener(hydration.model)
   const into: Target = { unit, known, make: instantiatorOf(hydration.model) }
+  const read = hydration.reader.for(rows.length)
   for (let i = 0; i < rows.length; i++) {
-    const state = hydrateRow(into, hydration, rows[i] as unknown[], options, told)
+    const row = rows[i] as unknown[]
+    const identity = read(row)
+    const state = identity === undefined ? null : hydrateRow(into, hydration, row, identity, options, told)
     if (hasSiblings && state !== null) state.siblings = states
     states[i] = state
   }
@@ -101,12 +105,10 @@ function hydrateRow(
   into: Target,
   hydration: Hydration,
   row: unknown[],
+  identity: IdentityKey,
   options: HydrateOptions,
   listener: HydrateListener | undefined,
 ): InstanceState | null {
-  decodeRow(hydration, row)
-  const identity = identityInRow(hydration, row)
-  if (identity === undefined) return null
   const present = into.known.get(identity)
   if (hydration.kindOf === undefined) return hydrateAs(into, hydration, present, row, identity, options, listener)
   const kind = hydration.kindOf(row)
@@ -134,25 +136,6 @@ function hydrateAs(
   }
   if (fill(into.unit, hydration, present, row, options)) listener?.refreshed(present)
   return present
-}
-
-function decodeRow({ decoders }: Hydration, row: unknown[]): void {
-  for (const [place, decode] of decoders) {
-    const value = row[place]
-    if (value !== null) row[place] = decode(value as never)
-  }
-}
-
-function identityInRow({ model, keyPlaces }: Hydration, row: readonly unknown[]): IdentityKey | undefined {
-  if (keyPlaces.length > 1) return identityOf(model, at(keyPlaces, row))
-  const value = row[keyPlaces[0] as number]
-  if (value === null || value === undefined) return undefined
-  const { keyOf } = (model.key[0] as ColumnModel).type
-  return keyOf === undefined ? (value as IdentityKey) : keyOf(value)
-}
-
-function at(places: readonly number[], row: readonly unknown[]): unknown[] {
-  return places.map((place) => row[place])
 }
 
 function newFromRow(into: Target, hydration: Hydration, row: unknown[], identity: IdentityKey): InstanceState {
