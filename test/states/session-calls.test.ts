@@ -90,7 +90,8 @@ const connectionTable = table(
   invalidate   ok     ok         ok       ok         ok           Closed`,
 )
 
-onEvery({}, (db) => {
+// One of the calls is invalidate(), and a database in memory goes with its connection.
+onEvery({ needs: ['outlivesConnection'] }, (db) => {
   it('every call of a session in every state of it does what it should, and close() ends all of them', async () => {
     const { engine, inState } = await openStates(db)
     expect([...sessionTable.keys()].toSorted()).toEqual(Object.keys(calls).toSorted())
@@ -106,7 +107,9 @@ onEvery({}, (db) => {
     }
     expect(connectionsOut(engine)).toBe(0)
   }, 60_000)
+})
 
+onEvery({}, (db) => {
   it('every call of a connection in every state of it does what it should, and close() ends all of them', async () => {
     const engine = openEngine(await db.freshUrl())
     for (const [name, call] of Object.entries(connectionCalls)) {
