@@ -68,7 +68,8 @@ onEvery({ on: ['postgres'] }, (db) => {
   })
 })
 
-onEvery({}, (db) => {
+// The engine is disposed of in between, and a database in memory goes with its connection.
+onEvery({ needs: ['outlivesConnection'] }, (db) => {
   it('of statements that left together the first that fails is told, and nothing of any is stored', async () => {
     const { engine, Sessions } = await openWatched(db)
     const session = Sessions()

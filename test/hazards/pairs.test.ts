@@ -24,7 +24,8 @@ const told = [
 ]
 
 for (const concurrency of ['serialize', 'raise'] as const) {
-  onEvery({}, (db) => {
+  // One of the calls invalidates the connection, and a database in memory goes with it.
+  onEvery({ needs: ['outlivesConnection'] }, (db) => {
     it(`any call beside any other, with concurrency '${concurrency}': both end, what is stored is what was acknowledged, no connection is out`, async () => {
       const { engine } = await openPeople(db)
       const Sessions = sessionmaker({ bind: engine, concurrency })
