@@ -12,6 +12,9 @@ import type { Engine } from './engine.ts'
 const CHECK_EVERY = 1_000
 const ANSWER_WITHIN = 10_000
 
+/** How long another process may be busy with a lock's file without having the lock: it looks at it, or notes itself in it. */
+const FILE_BUSY_FOR = 50
+
 /** What came of asking for a lock. */
 export type LockAttempt = { readonly lock: HeldLock } | { readonly holder: string | undefined }
 
@@ -56,8 +59,8 @@ function lockOfThisThread(): HeldLock {
 interface LockPlace {
   readonly engine: Engine
   readonly texts: ExclusiveLockTexts
-  /** Before the lock is taken: notes who is about to. False where somebody has it. */
-  note(connection: Connection): Promise<boolean>
+  /** Before the lock is taken: notes who is about to. Undefined where somebody has it. */
+  note(connection: Connection): Promise<boolean | undefined>
   end(): Promise<void>
 }
 
@@ -69,13 +72,14 @@ async function placeOf(engine: Engine, name: string, signal: AbortSignal | undef
   const database = files.fileFor((row as { file: string }).file, name)
   const beside = createEngine(engine.url.with({ database, query: {} }), {
     pool: 'null',
-    connectArgs: { journalMode: 'delete', busyTimeout: 0 },
+    connectArgs: { journalMode: 'delete', busyTimeout: FILE_BUSY_FOR },
   })
   const note = (connection: Connection) =>
     unlessBusy(async () => {
       await connection.begin()
       for (const statement of files.note(thisProcess())) await connection.run(statement)
       await connection.commit()
+      return true
     })
   return { engine: beside, texts, note, end: () => beside.dispose() }
 }
@@ -125,7 +129,8 @@ class DatabaseLock implements HeldLock {
     name: string,
     signal: AbortSignal | undefined,
   ): Promise<DatabaseLock | undefined> {
-    const connection = await place.engine.connectApart(`exclusive lock '${name}'`, signal)
+    const connection = await unlessBusy(() => place.engine.connectApart(`exclusive lock '${name}'`, signal))
+    if (connection === undefined) return undefined
     try {
       if (await takeOn(connection, place, name)) return new DatabaseLock(place, name, connection)
     } catch (error) {
@@ -206,7 +211,7 @@ class DatabaseLock implements HeldLock {
 async function takeOn(connection: Connection, place: LockPlace, name: string): Promise<boolean> {
   const { transaction } = place.texts
   if (!(await place.note(connection))) return false
-  if (transaction !== undefined && !(await unlessBusy(() => connection.begin(transaction)))) return false
+  if (transaction !== undefined && (await unlessBusy(() => connection.begin(transaction))) === undefined) return false
   return isLocked(connection.run(place.texts.take(name)))
 }
 
@@ -215,12 +220,11 @@ async function isLocked(outcome: Promise<{ readonly rows: readonly unknown[] }>)
   return Number((row as { locked?: unknown } | undefined)?.locked ?? 0) === 1
 }
 
-async function unlessBusy(work: () => Promise<unknown>): Promise<boolean> {
+async function unlessBusy<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
-    await work()
-    return true
+    return await work()
   } catch (error) {
-    if (error instanceof LockNotAvailableError) return false
+    if (error instanceof LockNotAvailableError) return undefined
     throw error
   }
 }

@@ -236,17 +236,17 @@ onEvery({ needs: ['connections'] }, (db) => {
     await engine.begin((connection) => connection.execute(sql`create table steps (n integer)`))
     await engine.begin((connection) => connection.execute(sql`insert into steps values (0)`))
     const program = `
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 12; round++) {
         await runExclusive(Sessions, 'count', async () => {
           const { rows } = await Sessions.begin((session) => session.execute(sql\`select n from steps\`))
-          await new Promise((resolve) => setTimeout(resolve, 5))
+          await new Promise((resolve) => setTimeout(resolve, 2))
           await Sessions.begin((session) => session.execute(sql\`update steps set n = \${rows[0].n + 1}\`))
         }, { ifBusy: 'wait' })
       }`
-    const programs = [startJob(url, program), startJob(url, program)]
-    expect(await Promise.all(programs.map(({ ended }) => ended))).toEqual([0, 0])
+    const programs = [startJob(url, program), startJob(url, program), startJob(url, program)]
+    expect(await Promise.all(programs.map(({ ended }) => ended))).toEqual([0, 0, 0])
     const { rows } = await Sessions.begin((session) => session.execute<{ n: number }>(sql`select n from steps`))
-    expect(rows).toEqual([{ n: 6 }])
+    expect(rows).toEqual([{ n: 36 }])
   }, 60_000)
 })
 
