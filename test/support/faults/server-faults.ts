@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as afterPolling, setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Connection, createEngine, type EngineOptions } from '../../../src/engine/index.ts'
 import { scopedSession } from '../../../src/scope/index.ts'
@@ -23,8 +23,12 @@ async function backendOf(bench: Bench, session: Session): Promise<number> {
   return Number(await session.scalar(sql.raw(bench.product.self)))
 }
 
-/** Waits until the engine has been told by the network what became of its connections. */
-const news = () => pause(100)
+/** Waits until the engine has been told by the network what became of its connections: a timer that is late comes before the news. */
+const news = async () => {
+  await pause(100)
+  await afterPolling()
+  await afterPolling()
+}
 
 /** A request whose connection is harmed by `harm` while `during` is under way. */
 async function harmedDuring(
@@ -163,6 +167,7 @@ export const serverFaults: readonly Fault[] = [
         bench.network.cut()
       }
       await bench.ledger.stop()
+      await news()
     },
   },
   {
