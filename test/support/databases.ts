@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FoundDatabases, FoundServer } from './found.ts'
 import { connectMysql } from './servers/mysql.ts'
@@ -122,8 +122,8 @@ async function endConnections(server: FoundServer, name: string): Promise<void> 
 }
 
 /**
- * Starting PGlite in an empty folder takes a second or two, opening a copy of a prepared one a tenth of that. The first
- * file of a run that needs PGlite prepares it; the rename decides when two do so at once.
+ * Starting PGlite in an empty folder takes a second or two, opening a copy of a prepared one a tenth of that; half of the rest went
+ * into clearing 128 MB of buffers. The first file of a run that needs PGlite prepares it; the rename decides when two do so at once.
  */
 async function copyPgliteTemplate(runFolder: string, target: string): Promise<void> {
   const template = join(runFolder, 'pglite-template')
@@ -132,6 +132,7 @@ async function copyPgliteTemplate(runFolder: string, target: string): Promise<vo
     const { PGlite } = await import('@electric-sql/pglite')
     const database = await PGlite.create(draft)
     await database.close()
+    appendFileSync(join(draft, 'postgresql.conf'), '\nshared_buffers = 2MB\n')
     try {
       renameSync(draft, template)
     } catch (error) {
