@@ -60,7 +60,7 @@ export interface HydrateListener {
 
 /**
  * Turns rows into instances: one identity for each row, in the order of the rows. Rows without a key (of an outer join) give
- * null. The row arrays become the property of the instances.
+ * null. The row arrays become the property of the instances; what they hold behind the columns is let go.
  */
 export function hydrateRows(
   unit: UnitOfWork,
@@ -139,12 +139,18 @@ function hydrateAs(
 }
 
 function newFromRow(into: Target, hydration: Hydration, row: unknown[], identity: IdentityKey): InstanceState {
-  const values = hydration.whole ? row : spread(hydration, row)
+  const values = hydration.whole ? own(hydration, row) : spread(hydration, row)
   const state = into.make(values)
   state.identity = identity
   if (hydration.keepsKey) state.storedKey = keyValuesOf(hydration.model, values)
   into.unit.adopt(state, into.known)
   return state
+}
+
+/** What stands behind the columns is not the instance's. */
+function own({ columns }: Hydration, row: unknown[]): unknown[] {
+  if (row.length > columns.length) row.length = columns.length
+  return row
 }
 
 function spread({ model, columns }: Hydration, row: readonly unknown[]): unknown[] {

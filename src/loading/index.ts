@@ -13,17 +13,8 @@ export { Query, type StreamOptions } from './query.ts'
 export type { BulkValues } from './query-bulk.ts'
 export type { EntitySelect, QueryTarget } from './query-target.ts'
 export type { Queryable, Tables } from './query-types.ts'
-export {
-  isLoaded,
-  loadRelation,
-  type Reader,
-  type RelatedSource,
-  readBeyond,
-  readByKeys,
-  readExpired,
-  readStored,
-  relatedValue,
-} from './related.ts'
+export { isLoaded, loadRelation, readStored, relatedValue } from './related.ts'
+export { type Reader, type RelatedSource, readBeyond, readByKeys, readExpired } from './related-rows.ts'
 export { hasRelationsToLoad, loadBelow, loadTree, type TreeOptions } from './related-tree.ts'
 export { readPaths } from './relation-paths.ts'
 export { RowQuery } from './row-query.ts'

@@ -1,6 +1,7 @@
 import { type EntityModel, linksOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, knownOne, knownRelated, stateOf } from '../state/index.ts'
-import { isLoaded, loadRelation, type RelatedSource, readExpired, relatedValue } from './related.ts'
+import { isLoaded, loadRelation, relatedValue } from './related.ts'
+import { type RelatedSource, readExpired } from './related-rows.ts'
 import { comesAlong, isEager, type LoadPlan } from './strategies/load-plan.ts'
 import { renew } from './strategies/renew.ts'
 
@@ -65,10 +66,20 @@ async function loadLevel(
   for (const link of linksToLoad(model, plan, path)) {
     const below = plan.below(link)
     const owners = plan.recurses(link) ? notFollowed(source, states, link) : states
-    if (plan.strategyOf(link) !== 'containsEager') await loadRelation(source, owners, link, below, plan.choiceOf(link))
-    const targets = await targetsLoaded(source, owners, link, below)
-    await loadLevel(source, link.target, targets, below, [...path, link])
+    const isThere = plan.strategyOf(link) === 'containsEager'
+    const read = isThere ? undefined : await loadRelation(source, owners, link, below, plan.choiceOf(link))
+    const targets = read ?? (await targetsLoaded(source, owners, link, below))
+    if (link.target.relations.length === 0) continue
+    await loadLevel(source, link.target, isEachOnce(link, read) ? targets : [...new Set(targets)], below, [
+      ...path,
+      link,
+    ])
   }
+}
+
+/** A row has one owner where it holds the owner's key; else one may be a target of many. */
+function isEachOnce({ holder }: RelationLink, read: readonly InstanceState[] | undefined): boolean {
+  return read === undefined || holder === 'target'
 }
 
 function notFollowed({ followed }: TreeSource, states: readonly InstanceState[], link: RelationLink): InstanceState[] {

@@ -92,8 +92,8 @@ export class SessionRelated implements RelatedLoader {
     ) as InstanceState[]
   }
 
-  #loadFor(states: readonly InstanceState[], link: RelationLink, what: string): Promise<void> {
-    return loadRelation(this.#source(what), states, link)
+  async #loadFor(states: readonly InstanceState[], link: RelationLink, what: string): Promise<void> {
+    await loadRelation(this.#source(what), states, link)
   }
 
   #source(what: string): RelatedSource {

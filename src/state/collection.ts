@@ -18,13 +18,14 @@ export class Collection implements CollectionSlot {
   readonly [COLLECTION] = true
   readonly state: InstanceState
   readonly link: RelationLink
-  protected readonly changes: CollectionChanges
+  readonly changes: CollectionChanges
   /** The members as the program sees them; undefined while not loaded. */
   #list: CollectionList | undefined
   /** The same for looking up, once a collection is large. */
   #members: Set<object> | undefined
-  added = new Set<object>()
-  removed = new Set<object>()
+  /** Of these most collections never have any, so they are made when they are asked for. */
+  #added: Set<object> | undefined
+  #removed: Set<object> | undefined
   /** Whether the program has put anything in, taken anything out, or set it; reading it does not count. */
   wasTouched = false
   /** Whether there may be stored members that are not in the list. */
@@ -47,6 +48,24 @@ export class Collection implements CollectionSlot {
     return this.#list !== undefined && !this.#isPart
   }
 
+  /** The members that were put in since the last flush. */
+  get added(): Set<object> {
+    this.#added ??= new Set()
+    return this.#added
+  }
+  set added(items: Set<object>) {
+    this.#added = items
+  }
+
+  /** The members that were taken out since the last flush. */
+  get removed(): Set<object> {
+    this.#removed ??= new Set()
+    return this.#removed
+  }
+  set removed(items: Set<object>) {
+    this.#removed = items
+  }
+
   /** What the property gives. */
   get view(): CollectionView {
     if (this.#list !== undefined) return this.#list
@@ -56,16 +75,18 @@ export class Collection implements CollectionSlot {
 
   /** The members that are known: all of a loaded collection, the added ones of another. */
   get knownItems(): readonly object[] {
-    return this.#list ?? [...this.added]
+    return this.#list ?? [...(this.#added ?? [])]
   }
 
   /** Whether there is anything to write. */
   get isChanged(): boolean {
-    return this.added.size > 0 || this.removed.size > 0
+    return (
+      (this.#added !== undefined && this.#added.size > 0) || (this.#removed !== undefined && this.#removed.size > 0)
+    )
   }
 
   has(item: object): boolean {
-    return this.#list === undefined ? this.added.has(item) : this.#memberSet().has(item)
+    return this.#list === undefined ? this.#added?.has(item) === true : this.#memberSet().has(item)
   }
 
   /** Whether an instance could be put in; arrays take any. @throws InvalidRequestError where it cannot */
@@ -98,24 +119,27 @@ export class Collection implements CollectionSlot {
 
   /** The stored members arrived, or a part of them: what was added and removed meanwhile is put on top of them. */
   load(stored: readonly object[], isPart = false): void {
+    this.#isPart = isPart
+    this.#fill(this.isChanged ? this.#underChanges(stored, isPart) : stored)
+  }
+
+  #underChanges(stored: readonly object[], isPart: boolean): object[] {
     const { added, removed } = this
     const present = new Set(stored)
     for (const item of added) if (present.has(item)) added.delete(item)
     if (!isPart) for (const item of removed) if (!present.has(item)) removed.delete(item)
-    this.#isPart = isPart
-    this.#fill([...stored.filter((item) => !removed.has(item)), ...added])
+    return [...stored.filter((item) => !removed.has(item)), ...added]
   }
 
-  #fill(items: Iterable<object>): void {
-    const members = new Set(items)
-    this.#members = members.size > 16 ? members : undefined
-    this.#list = CollectionList.over(this, this.changes, members)
+  #fill(items: readonly object[]): void {
+    this.#members = undefined
+    this.#list = CollectionList.over(this, eachOnce(items))
   }
 
   #memberSet(): Set<object> | CollectionLookup {
     if (this.#members !== undefined) return this.#members
     const list = this.#list as CollectionList
-    if (list.length <= 16) return new CollectionLookup(list)
+    if (list.length <= FEW) return new CollectionLookup(list)
     this.#members = new Set(list)
     return this.#members
   }
@@ -128,8 +152,8 @@ export class Collection implements CollectionSlot {
 
   /** Makes the members what they were, in the array that the program may hold. */
   restore(content: CollectionContent): void {
-    this.added = new Set()
-    this.removed = new Set()
+    this.#added = undefined
+    this.#removed = undefined
     if (content !== undefined && this.#list !== undefined) refill(this.#list, content)
     else if (content !== undefined) this.#fill(content)
     else this.#list = undefined
@@ -139,19 +163,33 @@ export class Collection implements CollectionSlot {
 
   /** Its instance has no row any more: nothing of it is stored. */
   becomeNew(): void {
-    if (this.#list === undefined) this.#fill(this.added)
-    this.added = new Set(this.#list)
-    this.removed = new Set()
+    if (this.#list === undefined) this.#fill([...this.added])
+    this.#added = new Set(this.#list)
+    this.#removed = undefined
   }
 
   /** A member whose row is gone leaves without a trace. */
   drop(item: object): void {
-    this.added.delete(item)
-    this.removed.delete(item)
+    this.#added?.delete(item)
+    this.#removed?.delete(item)
     this.#members?.delete(item)
     const index = this.#list?.indexOf(item) ?? -1
     if (index >= 0) Array.prototype.splice.call(this.#list, index, 1)
   }
+}
+
+/** Up to so many members are looked through where they are; for more a Set is made. */
+const FEW = 16
+
+/** The list itself where nothing is in it twice. */
+function eachOnce(items: readonly object[]): readonly object[] {
+  if (items.length > FEW) {
+    const members = new Set(items)
+    return members.size === items.length ? items : [...members]
+  }
+  for (let i = 1; i < items.length; i++)
+    if (items.lastIndexOf(items[i] as object, i - 1) >= 0) return [...new Set(items)]
+  return items
 }
 
 function refill(list: CollectionList, items: readonly object[]): void {
@@ -174,27 +212,23 @@ class CollectionLookup {
   }
 }
 
-interface Behind {
-  readonly collection: Collection
-  readonly changes: CollectionChanges
-}
-
-/** What is behind a list. Beside it, so that a list shows its members only. */
-const behind = new WeakMap<object, Behind>()
-
 /**
  * A loaded collection: an array of the members. `add` and `remove`, and `push` and its like, tell the other side and the session;
  * assigning to an index does not, and is refused by the types.
  */
 export class CollectionList extends Array<object> implements CollectionView {
+  /** A private slot, so that a list shows its members only. */
+  #collection: Collection | undefined
+
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }
 
-  static over(collection: Collection, changes: CollectionChanges, items: Iterable<object>): CollectionList {
-    const list = new CollectionList()
-    for (const item of items) Array.prototype.push.call(list, item)
-    behind.set(list, { collection, changes })
+  /** Writing to places is many times faster than `push`, which has no short way for an array of another class. */
+  static over(collection: Collection, items: readonly object[]): CollectionList {
+    const list = new CollectionList(items.length)
+    list.#collection = collection
+    for (let i = 0; i < items.length; i++) list[i] = items[i] as object
     return list
   }
 
@@ -209,14 +243,14 @@ export class CollectionList extends Array<object> implements CollectionView {
 
   /** Puts instances in; those that are in already stay once. */
   add(...items: object[]): void {
-    const { collection, changes } = behind.get(this) as Behind
-    for (const item of items) changes.add(collection, item)
+    const collection = this.#collection as Collection
+    for (const item of items) collection.changes.add(collection, item)
   }
 
   /** Takes instances out. */
   remove(...items: object[]): void {
-    const { collection, changes } = behind.get(this) as Behind
-    for (const item of items) changes.remove(collection, item)
+    const collection = this.#collection as Collection
+    for (const item of items) collection.changes.remove(collection, item)
   }
 
   override push(...items: object[]): number {

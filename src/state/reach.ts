@@ -17,7 +17,10 @@ export function knownRelated(state: InstanceState, link: RelationLink): readonly
 
 /** Instances that a relation has let go since the last flush. */
 export function lostRelated(state: InstanceState, link: RelationLink): readonly object[] {
-  if (link.toMany) return [...(knownCollection(state, link)?.removed ?? [])]
+  if (link.toMany) {
+    const collection = knownCollection(state, link)
+    return collection?.isChanged === true ? [...collection.removed] : []
+  }
   const before = state.relatedOriginals?.get(link.index)
   return before == null || before === state.related?.[link.index] ? [] : [before]
 }

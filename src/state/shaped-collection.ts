@@ -54,8 +54,8 @@ class ShapedCollection extends Collection {
     this.#shown?.follow()
   }
 
-  override load(stored: readonly object[]): void {
-    super.load(stored)
+  override load(stored: readonly object[], isPart = false): void {
+    super.load(stored, isPart)
     this.#shown?.follow()
   }
 

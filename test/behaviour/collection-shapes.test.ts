@@ -11,6 +11,7 @@ import {
   manyToMany,
   manyToOne,
   oneToMany,
+  selectin,
   sql,
   timestamp,
   varchar,
@@ -323,6 +324,19 @@ onEvery({}, (db) => {
       expect([...badges].map(({ name }) => name).sort()).toEqual(['gold', 'silver'])
       expect([...notes.keys()]).toEqual(['a', 'b'])
       expect([ann.badges === badges, badges.has(gold)]).toEqual([true, true])
+    })
+
+    it('of which a part is loaded is not taken for whole', async () => {
+      const { session } = await stored(db)
+      const ann = await session
+        .query(Person)
+        .where('name', '=', 'ann')
+        .options(selectin('badges', { limit: 1 }), selectin('notes', { limit: 1 }))
+        .one()
+      expect([ann.badges.size, ann.notes.size]).toEqual([1, 1])
+      expect(() => Object.assign(ann, { badges: [] })).toThrow(/only a part of the collection is loaded/)
+      await session.query(Person).with('badges').with('notes').where('name', '=', 'ann').one()
+      expect([ann.badges.size, ann.notes.size]).toEqual([2, 2])
     })
 
     it('of a new instance takes any iterable', async () => {
