@@ -4,9 +4,14 @@ import type { Socket } from 'node:net'
 /** A column as mysql2 describes it. */
 export interface MysqlField {
   readonly name: string
-  readonly columnType: number
+  /** By which mysql2 reads the values. */
+  columnType: number
   readonly columnLength: number
-  readonly characterSet: number
+  characterSet: number
+  /** Of a text. */
+  encoding?: string
+  /** Whether its times come as they are sent: see `askForPackedTimes`. */
+  hasPackedTimes?: boolean
   /** 'json' where MariaDB tells that a text is JSON. */
   readonly extendedFormat?: string
 }

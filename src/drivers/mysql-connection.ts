@@ -10,7 +10,7 @@ import type {
 } from './driver.ts'
 import { type MysqlClient, type MysqlField, type MysqlHeader, serverStatus } from './mysql-client.ts'
 import { MysqlStream } from './mysql-stream.ts'
-import { decodeRows } from './mysql-values.ts'
+import { askForPackedTimes, decodeRows } from './mysql-values.ts'
 import { ROLLBACK_PATIENCE, Silence } from './server-silence.ts'
 import { mayLeaveState } from './server-state.ts'
 
@@ -270,7 +270,7 @@ export class MysqlConnection implements DriverConnection {
       if (this.#brokenBy !== undefined) return settle(this.#brokenBy)
       this.#interrupt = settle
       if (values === undefined) this.#client.query({ sql }, settle)
-      else this.#client.execute({ sql, values }, settle)
+      else this.#client.execute({ sql, values }, settle).on('fields', askForPackedTimes)
     })
   }
 
@@ -294,6 +294,7 @@ export class MysqlConnection implements DriverConnection {
     const plain = statement.name === undefined && values.length === 0
     const { sql } = statement
     const command = plain ? this.#client.query({ sql }) : this.#client.execute({ sql, values })
+    if (!plain) command.on('fields', askForPackedTimes)
     const stream = new MysqlStream(this.#client, command, batchSize, () => this.cancel())
     this.#stream = stream
     try {

@@ -71,6 +71,40 @@ onEvery({ on: ['mysql'] }, (db) => {
       }
     })
 
+    it.each([
+      ['by the text protocol', {}],
+      ['prepared', { name: 'times' }],
+    ])('are the same times, %s, whatever of a time is zero', async (_, how) => {
+      const connection = await connections.open()
+      await run(
+        connection,
+        'create temporary table times (id int, a datetime(6) null, b timestamp(3) null, c datetime null)',
+      )
+      await run(connection, "set sql_mode = ''")
+      const given = [
+        ["'2024-02-29 23:59:58.987654'", "'1970-01-01 00:00:01.001'", "'9999-12-31 23:59:59'"],
+        ["'2024-03-01 00:00:00'", "'2038-01-19 03:14:07'", "'0000-02-28 00:00:00'"],
+        ["'0099-12-31 12:00:00.5'", 'null', "'1899-12-31 00:00:00'"],
+        ["'0000-00-00 00:00:00'", "'2001-02-03 04:05:06.789'", "'2024-05-00 10:00:00'"],
+        ["'2024-00-09 10:00:00'", "'2001-02-03 00:00:00'", "'0004-02-29 00:00:01'"],
+      ]
+      const rows = given.map((row, id) => `(${id}, ${row.join(', ')})`)
+      await run(connection, `insert into times values ${rows.join(', ')}`)
+      const moments = [
+        ['2024-02-29T23:59:58.987Z', '1970-01-01T00:00:01.001Z', '9999-12-31T23:59:59.000Z'],
+        ['2024-03-01T00:00:00.000Z', '2038-01-19T03:14:07.000Z', '0000-02-28T00:00:00.000Z'],
+        ['0099-12-31T12:00:00.500Z', null, '1899-12-31T00:00:00.000Z'],
+        [null, '2001-02-03T04:05:06.789Z', null],
+        [null, '2001-02-03T00:00:00.000Z', '0004-02-29T00:00:01.000Z'],
+      ]
+      const statement = { sql: 'select a, b, c from times order by id', parameters: [], rows: 'array' as const, ...how }
+      // JSON has null for the invalid Date of a time that is none.
+      expect(JSON.parse(JSON.stringify((await connection.run(statement)).rows))).toEqual(moments)
+      const streamed: unknown[] = []
+      for await (const batch of connection.stream(statement, 2)) streamed.push(...batch)
+      expect(JSON.parse(JSON.stringify(streamed))).toEqual(moments)
+    })
+
     it('are plain where they are typed', async () => {
       const connection = await connections.open()
       await run(connection, 'create temporary table plain (flag tinyint(1), big bigint, j json, dt date)')
