@@ -1,4 +1,4 @@
-import { type Clock, type ClockTimer, warn } from '../support/index.ts'
+import { type Clock, type ClockTimer, TurnEnd, warn } from '../support/index.ts'
 import type { Lease } from './contract.ts'
 import type { Slot } from './resource.ts'
 
@@ -25,13 +25,16 @@ interface Ticket<R extends object> {
 /**
  * Looks for those who hold too long, and for leases that were forgotten.
  *
- * Every lease is registered with the collector: measured, that is about a tenth of a microsecond of a checkout and return, too little to
- * leave lost resources unfound. One sweep at a time looks for long holders, and none runs while nothing is out.
+ * Every lease that outlives the turn of the event loop in which it was given is registered with the collector; until then its place
+ * holds it. One sweep at a time looks for long holders, and none runs while nothing is out.
  */
 export class Housekeeper<R extends object> {
   readonly #parts: HousekeeperParts<R>
   #sweep: ClockTimer | undefined
   readonly #collected = new FinalizationRegistry<Ticket<R>>((ticket) => this.#onCollected(ticket))
+  /** Places whose lease is not registered yet, if it is out still. */
+  #fresh: Slot<R>[] = []
+  readonly #turnEnd = new TurnEnd(() => this.#registerFresh())
 
   constructor(parts: HousekeeperParts<R>) {
     this.#parts = parts
@@ -40,7 +43,18 @@ export class Housekeeper<R extends object> {
   /** To be told of every lease. */
   lent(slot: Slot<R>, lease: Lease<R>): void {
     if (this.#parts.warnHeldFor > 0) this.#sweep ??= this.#sweepIn(this.#parts.warnHeldFor)
-    this.#collected.register(lease, { slot, ticket: slot.ticket })
+    if (slot.freshLease === undefined) this.#fresh.push(slot)
+    slot.freshLease = lease
+    this.#turnEnd.ask()
+  }
+
+  #registerFresh(): void {
+    for (const slot of this.#fresh) {
+      const lease = slot.freshLease as Lease<R>
+      slot.freshLease = undefined
+      if (lease.isValid) this.#collected.register(lease, { slot, ticket: slot.ticket })
+    }
+    this.#fresh = []
   }
 
   /** Stops the timer. */

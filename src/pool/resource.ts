@@ -52,6 +52,8 @@ export class Slot<R extends object> {
   stack: string | undefined
   lastNote: string | undefined
   isWarnedOf = false
+  /** The last lease of it, until the end of the turn of the event loop in which it was given. */
+  freshLease: object | undefined
 
   #info: Map<unknown, unknown> | undefined
   #slotInfo: Map<unknown, unknown> | undefined

@@ -11,7 +11,7 @@ import {
   type UnitListener,
   UnitOfWork,
 } from '../state/index.ts'
-import { attachSuppressed, channels, EventHub } from '../support/index.ts'
+import { attachSuppressed, channels, EventHub, type Listed } from '../support/index.ts'
 import { Binds } from './binds.ts'
 import { Enlistment } from './enlistment.ts'
 import type { SessionEvents } from './events.ts'
@@ -73,7 +73,7 @@ export class SessionCore implements UnitListener {
   external: ExternalEnds | undefined = undefined
   autoflush: boolean
   flushing = false
-  #listed: WeakRef<Closable> | undefined
+  #listed: Listed<Closable> | undefined
   /** Gives up waiting for a connection, when an end comes meanwhile. */
   #connecting: AbortController | undefined
   /** A connection on which beginning has to wait: for the call that follows at once. */

@@ -1,4 +1,4 @@
-import { LiveList } from '../support/index.ts'
+import { type Listed, LiveList } from '../support/index.ts'
 
 /** Something that `closeAllSessions` closes. */
 export interface Closable {
@@ -9,11 +9,11 @@ export interface Closable {
 const live = new LiveList<Closable>()
 
 /** Lists a session until {@link unlist}. */
-export function list(session: Closable): WeakRef<Closable> {
+export function list(session: Closable): Listed<Closable> {
   return live.add(session)
 }
 
-export function unlist(entry: WeakRef<Closable>): void {
+export function unlist(entry: Listed<Closable>): void {
   live.remove(entry)
 }
 
