@@ -2,7 +2,7 @@ import type { BeginOptions, DriverConnection, Outcome, Statement } from '../driv
 import { InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { checkXid, type Runner } from '../sql/index.ts'
-import { attachSuppressed, defineLifecycle, Lane, LazySet, warn } from '../support/index.ts'
+import { attachSuppressed, defineLifecycle, Lane, LazySet } from '../support/index.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
 import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
@@ -10,7 +10,14 @@ import { blockIsOver, connectionIsClosed, insideTransaction, unawaited } from '.
 import { type Transaction, type TransactionControl, transactionOf } from './transaction.ts'
 import { WireLine } from './transaction-line.ts'
 import { type Level, TransactionStack } from './transaction-stack.ts'
-import { commitPrepared, recoverTwoPhase, requireTwoPhase, rollbackPrepared, xidFor } from './two-phase.ts'
+import {
+  commitPrepared,
+  recoverTwoPhase,
+  requireTwoPhase,
+  rollbackPrepared,
+  warnOfPrepared,
+  xidFor,
+} from './two-phase.ts'
 import { Wire, type WireOwner } from './wire.ts'
 import { WireStream } from './wire-stream.ts'
 
@@ -98,6 +105,12 @@ export class Circuit implements TransactionControl, WireOwner {
       if (this.#wire.isGone || !this.#stack.isUsable || this.#isOver) return this.#runCarefully(statement)
       return this.#wire.run(statement)
     })
+  }
+
+  /** Like {@link run}, within the call; undefined, with nothing done, where something has to be waited for. */
+  runNow(statement: Statement): Outcome | undefined {
+    const isFree = !this.#lane.isBusy && !this.#wire.isGone && this.#stack.isUsable && !this.#isOver
+    return isFree ? this.#wire.runNow(statement) : undefined
   }
 
   /** Like {@link run}, after a check that is made when its turn has come. */
@@ -295,7 +308,7 @@ export class Circuit implements TransactionControl, WireOwner {
         await this.#stack.rollback()
       } catch (error) {
         // Else the wire has discarded the driver connection, with this failure as the reason that the pool's listeners get.
-        if (wasPrepared) this.#warnOfPrepared(error)
+        if (wasPrepared) warnOfPrepared(this.#wire, this.connection.label, error)
       } finally {
         await this.#wire.release()
       }
@@ -325,12 +338,6 @@ export class Circuit implements TransactionControl, WireOwner {
 
   holdsLevel(level: Level): boolean {
     return this.#stack.holds(level)
-  }
-
-  /** A server that did not roll it back keeps it, with its locks, until somebody does. */
-  #warnOfPrepared(error: unknown): void {
-    this.#wire.discard(error)
-    warn('HEDDLE_LEFT_PREPARED', `The connection of '${this.connection.label}' was closed: ${(error as Error).message}`)
   }
 
   async #runCarefully(statement: Statement): Promise<Outcome> {

@@ -177,6 +177,11 @@ export class Connection implements ListenedConnection, AsyncDisposable {
     return this.#circuit.run(statement)
   }
 
+  /** @internal Like {@link run}, within the call; undefined, with nothing done, where something has to be waited for. */
+  runNow(statement: Statement): Outcome | undefined {
+    return this.#circuit.runNow(statement)
+  }
+
   /** @internal Like {@link run}, after a check that is made when its turn has come. */
   runIf(check: () => void, statement: Statement): Promise<Outcome> {
     return this.#circuit.runIf(check, statement)

@@ -23,6 +23,9 @@ import type { EngineUrl } from './url.ts'
 export class Engine implements AsyncDisposable {
   readonly #parts: EngineParts
   readonly #options: ExecutionOptions
+  /** The same for what only reads, and for what says that it does not, made once: a connection a request takes them. */
+  #readingOptions: ExecutionOptions | undefined
+  #writingOptions: ExecutionOptions | undefined
 
   /** @internal Made by `createEngine`. */
   constructor(parts: EngineParts, options: ExecutionOptions) {
@@ -196,12 +199,12 @@ export class Engine implements AsyncDisposable {
   }
 
   #optionsWith(isolation: ConnectOptions['isolation'], readOnly: boolean | undefined): ExecutionOptions {
-    if (isolation === undefined && readOnly === undefined) return this.#options
-    return Object.freeze({
-      ...this.#options,
-      ...(isolation !== undefined && { isolation }),
-      ...(readOnly !== undefined && { readOnly }),
-    })
+    if (isolation !== undefined)
+      return Object.freeze({ ...this.#options, isolation, ...(readOnly !== undefined && { readOnly }) })
+    if (readOnly === undefined) return this.#options
+    this.#readingOptions ??= Object.freeze({ ...this.#options, readOnly: true })
+    this.#writingOptions ??= Object.freeze({ ...this.#options, readOnly: false })
+    return readOnly ? this.#readingOptions : this.#writingOptions
   }
 
   #nextReplica(): EngineCore {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { BeginOptions } from '../drivers/index.ts'
 import { CommitUnknownError, InvalidRequestError } from '../errors.ts'
 import { checkXid, type Dialect, type TwoPhaseTexts, twoPhaseTexts } from '../sql/index.ts'
+import { warn } from '../support/index.ts'
 import type { Wire } from './wire.ts'
 
 /** @throws InvalidRequestError where the database has no two-phase commit */
@@ -112,4 +113,10 @@ function causeOf(error: unknown): unknown {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** A server that did not roll a prepared transaction back keeps it, with its locks, until somebody does. */
+export function warnOfPrepared(wire: Wire, label: string, error: unknown): void {
+  wire.discard(error)
+  warn('HEDDLE_LEFT_PREPARED', `The connection of '${label}' was closed: ${(error as Error).message}`)
 }

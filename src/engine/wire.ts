@@ -72,6 +72,13 @@ export class Wire {
     return this.#runNow(statement) ?? this.#runSoon(statement)
   }
 
+  /** Runs within the call where nobody listens and the driver has not to wait; else undefined, with nothing done. */
+  runNow(statement: Statement): Outcome | undefined {
+    if (this.driver.runNow === undefined || this.#isHeard || this.#events.has('beforeExecute')) return undefined
+    this.lease.note(statement.sql)
+    return this.#runNow(statement)
+  }
+
   /** Runs statements as they are given, whether the ones before them are answered or not. */
   get runner(): Runner {
     return {

@@ -22,7 +22,7 @@ export { instancesIn, type RowSelect, readRows } from './rows.ts'
 export type { Selectable, Selected, SelectTools } from './selection.ts'
 export { defer, loadOnly, undefer, undeferGroup } from './strategies/column-loaders.ts'
 export { hydrateJoined } from './strategies/joined-rows.ts'
-export { type KeySelect, selectOfKey } from './strategies/key-select.ts'
+export { joinsByKey, type KeySelect, selectOfKey } from './strategies/key-select.ts'
 export { isEager, type LoadPlan, noPlan, notePlan, planOf, type Strategy } from './strategies/load-plan.ts'
 export { applyOptions, LoaderOption, RelationLoader } from './strategies/loader-options.ts'
 export {

@@ -11,6 +11,8 @@ export interface Reader {
   readonly dialect: Dialect
   readonly statements: Statements
   run(statement: Statement): Promise<Outcome>
+  /** The same within the call; undefined, with nothing done, where something has to be waited for. */
+  runNow?(statement: Statement): Outcome | undefined
 }
 
 /** Where the statements of a load run. */

@@ -79,6 +79,7 @@ export function linkOf(model: EntityModel, property: string): RelationLink | und
 function makeLink(relation: RelationModel, index: number): RelationLink {
   const toMany = relation.kind === 'oneToMany' || relation.kind === 'manyToMany'
   const { holder, pairs, through } = connectionOf(relation)
+  let inverse: RelationLink | null | undefined
   return Object.freeze({
     ...relation,
     index,
@@ -89,12 +90,16 @@ function makeLink(relation: RelationModel, index: number): RelationLink {
     through,
     ownsTarget: relation.cascade.has('delete-orphan'),
     get inverse() {
-      const { backPopulates, options } = relation
-      if (backPopulates === undefined || options.viewOnly === true) return undefined
-      const other = linkOf(relation.target, backPopulates)
-      return other?.options.viewOnly === true ? undefined : other
+      if (inverse === undefined) inverse = inverseOf(relation) ?? null
+      return inverse ?? undefined
     },
   })
+}
+
+function inverseOf({ backPopulates, options, target }: RelationModel): RelationLink | undefined {
+  if (backPopulates === undefined || options.viewOnly === true) return undefined
+  const other = linkOf(target, backPopulates)
+  return other?.options.viewOnly === true ? undefined : other
 }
 
 interface Connected {

@@ -23,7 +23,9 @@ export async function commitAll(core: SessionCore): Promise<void> {
     } while (core.unit.hasWork)
   }
   const root = core.transaction as SessionTransaction
-  await commitConnections(core, root)
+  const committing = commitConnections(core, root)
+  // Nothing is awaited where the database has answered within the call.
+  if (committing !== undefined) await committing
   root.move('markCommitted')
   await settleCommitted(core, root)
 }
@@ -56,21 +58,28 @@ async function flushUntilClean(core: SessionCore, what = 'commit()'): Promise<vo
   }
 }
 
-async function commitConnections(core: SessionCore, root: SessionTransaction): Promise<void> {
+/** Undefined where it was done within the call. */
+function commitConnections(core: SessionCore, root: SessionTransaction): Promise<void> | undefined {
   core.gate.checkInterrupted('commit()')
   root.isCommitting = true
   // Who coordinates it has nothing to commit where nothing was written.
   const onlyRead = core.external?.changed === false
-  if (core.options.twophase && !onlyRead && root.state !== 'prepared') await prepareConnections(core, root)
-  try {
-    const committing = onlyRead ? closeEach(root) : commitEnlisted(root.enlistments.values())
-    // Nothing is awaited where the database has answered within the call.
-    if (committing !== undefined) await committing
-  } catch (error) {
-    root.isCommitting = false
-    await deactivateAfter(core, error)
-    throw error
+  const failed = (error: unknown) => commitFailed(core, root, error)
+  const commit = () => {
+    try {
+      return (onlyRead ? closeEach(root) : commitEnlisted(root.enlistments.values()))?.catch(failed)
+    } catch (error) {
+      return failed(error)
+    }
   }
+  const isToPrepare = core.options.twophase && !onlyRead && root.state !== 'prepared'
+  return isToPrepare ? prepareConnections(core, root).then(commit) : commit()
+}
+
+async function commitFailed(core: SessionCore, root: SessionTransaction, error: unknown): Promise<never> {
+  root.isCommitting = false
+  await deactivateAfter(core, error)
+  throw error
 }
 
 async function closeEach(root: SessionTransaction): Promise<void> {
@@ -237,19 +246,19 @@ function requireOpen(core: SessionCore, transaction: SessionTransaction): void {
   )
 }
 
-/** Rolls back, detaches every instance, gives every connection back. */
-export async function closeAll(core: SessionCore): Promise<void> {
-  try {
-    await closeTransactions(core)
-  } finally {
+/** Rolls back, detaches every instance, gives every connection back. Within the call where no transaction is open. */
+export function closeAll(core: SessionCore): Promise<void> | undefined {
+  const leave = () => {
     core.unit.detachAll()
     core.forgetListing()
   }
+  if (core.transaction !== undefined) return closeTransactions(core, core.transaction).finally(leave)
+  leave()
+  return undefined
 }
 
-async function closeTransactions(core: SessionCore): Promise<void> {
-  let root = core.transaction
-  if (root === undefined) return
+async function closeTransactions(core: SessionCore, innermost: SessionTransaction): Promise<void> {
+  let root = innermost
   while (root.parent !== undefined) root = root.parent
   const failures: unknown[] = []
   for (const enlistment of root.enlistments.values()) {

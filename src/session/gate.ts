@@ -120,7 +120,7 @@ export class Gate {
   }
 
   /** Runs an operation in its turn. */
-  run<T>(label: string, work: () => Promise<T>): Promise<T> {
+  run<T>(label: string, work: () => Promise<T> | T): Promise<T> {
     const refusal = this.refusalOf(label)
     if (refusal !== undefined) return Promise.reject(refusal)
     if (!this.#line.lane.isBusy) return this.#startIdle(label, work)
@@ -143,7 +143,7 @@ export class Gate {
    * Runs the end (rollback, close) of everything, which never refuses: what is queued is rejected, what runs stops before its next
    * statement.
    */
-  seize<T>(label: string, work: () => Promise<T>): Promise<T> {
+  seize<T>(label: string, work: () => Promise<T> | T): Promise<T> {
     return this.#seize([this.#line, ...(this.#innerLines ?? [])], label, work)
   }
 
@@ -154,7 +154,7 @@ export class Gate {
     return this.#seize(here < 0 ? [this.#line, ...inner] : inner.slice(here), label, work)
   }
 
-  #seize<T>(lines: readonly Line[], label: string, work: () => Promise<T>): Promise<T> {
+  #seize<T>(lines: readonly Line[], label: string, work: () => Promise<T> | T): Promise<T> {
     const { lane } = this.#lineHere()
     for (const line of lines) this.#rejectWaiting(line, label)
     for (const promise of this.#followed?.splice(0) ?? []) promise.catch(ignore)
@@ -251,18 +251,18 @@ export class Gate {
     return this.#line
   }
 
-  #startIdle<T>(label: string, work: () => Promise<T>): Promise<T> {
+  #startIdle<T>(label: string, work: () => Promise<T> | T): Promise<T> {
     this.#followed = undefined
     return this.#start(this.#line, label, work)
   }
 
-  #start<T>(line: Line, label: string, work: () => Promise<T>): Promise<T> {
+  #start<T>(line: Line, label: string, work: () => Promise<T> | T): Promise<T> {
     const promise = line.lane.run(label, work)
     line.started = promise
     return promise
   }
 
-  #queue<T>(line: Line, label: string, work: () => Promise<T>): Promise<T> {
+  #queue<T>(line: Line, label: string, work: () => Promise<T> | T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiting = { promise, reject: (by: string) => reject(this.#endedError(label, by)) }
     line.waiting ??= new Set()

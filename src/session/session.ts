@@ -24,6 +24,7 @@ import {
 import { SessionCore } from './core.ts'
 import { endsOf } from './ends.ts'
 import type { SessionEvents } from './events.ts'
+import { getNow } from './get-now.ts'
 import { type ForUpdate, type GetOptions, type GetWithOptions, getRules, readPlan } from './get-options.ts'
 import { propertiesOf } from './instances.ts'
 import { type ReadOptions, SessionLoader } from './loader.ts'
@@ -146,9 +147,11 @@ export class Session extends SessionRows {
       const present = this.#loader.present(model, key)
       if (present !== undefined) return this.#present<Entity>(label, present)
     }
-    return this.core.gate.run(label, async () => {
-      const state = await this.#loader.get(model, key, label, how)
-      return state === null ? absent(model, key) : (state.instance as Entity)
+    const instanceOf = (state: InstanceState | null) =>
+      state === null ? absent(model, key) : (state.instance as Entity)
+    return this.core.gate.run(label, () => {
+      const now = how === plainly ? getNow(this.core, model, key, label) : undefined
+      return now === undefined ? this.#loader.get(model, key, label, how).then(instanceOf) : instanceOf(now)
     })
   }
 

@@ -246,14 +246,11 @@ export class UnitOfWork implements StateOwner {
 
   /** Everything leaves at once, as at `close`. */
   detachAll(): void {
-    const deleted: InstanceState[] = []
-    for (let level = this.snapshot; level !== undefined; level = level.parent) deleted.push(...level.deleted)
+    const others: InstanceState[] = []
+    for (const held of [this.pending, this.kept]) if (held.size > 0) others.push(...held)
+    for (let level = this.snapshot; level !== undefined; level = level.parent) others.push(...level.deleted)
     const loaded = this.map.takeAll()
-    const others = [...this.pending, ...this.kept, ...deleted]
-    this.pending.clear()
-    this.dirty.clear()
-    this.doomed.clear()
-    this.kept.clear()
+    for (const held of [this.pending, this.dirty, this.doomed, this.kept]) held.clear()
     for (const states of loaded) for (const state of states.values()) this.leave(state)
     for (const state of others) this.leave(state)
   }

@@ -1,7 +1,7 @@
 import type { EntityModel } from '../../mapping/index.ts'
 import type { Dialect } from '../../sql/index.ts'
 import { readFilters } from '../conditions.ts'
-import { entityTable } from '../entity-table.ts'
+import { type EntityTable, entityTable } from '../entity-table.ts'
 import { freshState } from '../query-state.ts'
 import type { EntitySelect } from '../query-target.ts'
 import { entitySelect } from '../select.ts'
@@ -12,6 +12,20 @@ import type { LoadPlan } from './load-plan.ts'
 /** A select that reads one instance together with relations. */
 export type KeySelect = EntitySelect & { readonly joined: JoinedPlan }
 
+/** Plans by which a table is read alone: that takes a look at every relation, and is the same each time. */
+const alone = new WeakMap<EntityTable, WeakSet<LoadPlan>>()
+
+/** Whether a row that is read by its key comes with relations that are joined to it. */
+export function joinsByKey(dialect: Dialect, model: EntityModel, plan: LoadPlan): boolean {
+  if (model.relations.length === 0) return false
+  const table = entityTable(dialect, model)
+  const known = alone.get(table)
+  if (known?.has(plan) === true) return false
+  if (joinedPlan(table, { ...freshState, plan }) !== undefined) return true
+  alone.set(table, (known ?? new WeakSet<LoadPlan>()).add(plan))
+  return false
+}
+
 /** The select of one row by its key with the relations that are joined to it; undefined where none is. */
 export function selectOfKey(
   dialect: Dialect,
@@ -20,8 +34,8 @@ export function selectOfKey(
   plan: LoadPlan,
   populateExisting: boolean,
 ): KeySelect | undefined {
+  if (!joinsByKey(dialect, model, plan)) return undefined
   const table = entityTable(dialect, model)
-  if (joinedPlan(table, { ...freshState, plan }) === undefined) return undefined
   const values = Object.fromEntries(model.key.map(({ property }, i) => [property, key[i]]))
   const state = { ...freshState, plan, populateExisting, conditions: readFilters(table, values) }
   return entitySelect(table, state) as KeySelect
