@@ -3,9 +3,10 @@ import { InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import type { Lease } from '../pool/index.ts'
 import { checkXid, type Runner } from '../sql/index.ts'
 import { attachSuppressed, defineLifecycle, Lane, LazySet } from '../support/index.ts'
+import { beginOptions } from './begin-options.ts'
 import type { EngineCore } from './core.ts'
 import type { ListenedConnection } from './listened-connection.ts'
-import { checkIsolation, type ExecutionOptions, type TransactionOptions } from './options.ts'
+import type { ExecutionOptions, TransactionOptions } from './options.ts'
 import { blockIsOver, connectionIsClosed, insideTransaction, unawaited } from './refusals.ts'
 import { type Transaction, type TransactionControl, transactionOf } from './transaction.ts'
 import { WireLine } from './transaction-line.ts'
@@ -377,15 +378,7 @@ export class Circuit implements TransactionControl, WireOwner {
   }
 
   #beginOptions(given: TransactionOptions): BeginOptions {
-    const isolation = given.isolation ?? this.options.isolation
-    checkIsolation(this.#wire.dialect, isolation, `The connection of '${this.connection.label}'`)
-    const readOnly = given.readOnly ?? this.options.readOnly
-    return {
-      label: given.label ?? this.connection.label,
-      ...(isolation !== undefined && isolation !== 'autocommit' && { isolation }),
-      ...(readOnly !== undefined && { readOnly }),
-      ...(given.signal !== undefined && { signal: given.signal }),
-    }
+    return beginOptions(this.#wire.dialect, this.connection.label, this.options, given)
   }
 
   /** Whether no statement may run any more. */
