@@ -4,7 +4,7 @@ import type { Dialect } from '../sql/index.ts'
 import { collectionOf, type IdentityKey, type InstanceState, identityOf } from '../state/index.ts'
 import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
-import { hydrateTargets, type Reader, type RelatedSource, storedValues } from './related-rows.ts'
+import { hydrateTargets, type Reader, type RelatedSource, storedValue } from './related-rows.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
 import { isPartial, type MemberChoice, orderOf, partOf } from './strategies/member-choice.ts'
 
@@ -19,27 +19,15 @@ export async function loadMembers(
   link: RelationLink,
   below: LoadPlan,
   choice: MemberChoice | undefined,
-): Promise<InstanceState[] | undefined> {
-  const keys: unknown[][] = []
-  const members = new Map<IdentityKey, object[]>()
-  const lists = states.map((state) => {
-    const key = ownerKey(state, link)
-    const identity = identityOf(link.source, key)
-    if (identity === undefined) return nobody
-    let list = members.get(identity)
-    if (list === undefined) {
-      list = []
-      members.set(identity, list)
-      keys.push(key)
-    }
-    return list
-  })
-  const read = keys.length === 0 ? [] : await readMembers(source, link, keys, members, below, choice)
+): Promise<readonly InstanceState[] | undefined> {
+  const owners: Owners = { keys: [], placeOf: new Map() }
+  const places = states.map((state) => placeOfOwner(owners, link, ownerKey(state, link)))
+  const { lists, read } = await readMembers(source, link, owners, below, choice)
   const isPart = isPartial(choice)
   let areThese = true
   for (let i = 0; i < states.length; i++) {
-    const state = states[i] as InstanceState
-    if (!giveMembers(state, link, lists[i] as readonly object[], isPart)) areThese = false
+    const members = lists[places[i] as number] ?? nobody
+    if (!giveMembers(states[i] as InstanceState, link, members, isPart)) areThese = false
   }
   return areThese ? read : undefined
 }
@@ -50,51 +38,97 @@ const nobody: readonly object[] = Object.freeze([])
 export async function membersOfKey(
   source: RelatedSource,
   link: RelationLink,
-  key: unknown[],
+  key: readonly unknown[],
 ): Promise<readonly object[]> {
-  const owner = identityOf(link.source, key)
-  if (owner === undefined) return nobody
-  const members: object[] = []
-  await readMembers(source, link, [key], new Map([[owner, members]]), noPlan)
-  return members
+  const owners: Owners = { keys: [], placeOf: new Map() }
+  placeOfOwner(owners, link, key)
+  const { lists } = await readMembers(source, link, owners, noPlan)
+  return lists[0] ?? nobody
+}
+
+/** Those whose members are read, each once. */
+interface Owners {
+  readonly keys: (readonly unknown[])[]
+  /** The place of each among the keys. */
+  readonly placeOf: Map<IdentityKey, number>
+}
+
+/** The place of an owner, which may be new; -1 for one without a key. */
+function placeOfOwner({ keys, placeOf }: Owners, link: RelationLink, key: readonly unknown[]): number {
+  const identity = identityOf(link.source, key)
+  if (identity === undefined) return -1
+  const known = placeOf.get(identity)
+  if (known !== undefined) return known
+  placeOf.set(identity, keys.length)
+  return keys.push(key) - 1
 }
 
 /** The stored values by which members point at their owner. */
-export function ownerKey(state: InstanceState, link: RelationLink): unknown[] {
-  if (isByOwnKey(link)) return [...(state.storedKey ?? [])]
-  return storedValues(
-    state,
-    link.pairs.map(({ source }) => source),
-  )
+export function ownerKey(state: InstanceState, link: RelationLink): readonly unknown[] {
+  if (isByOwnKey(link)) return state.storedKey ?? []
+  return link.pairs.map(({ source }) => storedValue(state, source))
 }
 
-/** Reads members, adds them to the lists of their owners, and gives all of them. */
+/** What was read: the members of each owner by its place, where it has any, and all of them as they came. */
+interface Members {
+  readonly lists: (object[] | undefined)[]
+  readonly read: readonly InstanceState[]
+}
+
 async function readMembers(
   source: RelatedSource,
   link: RelationLink,
-  keys: readonly unknown[][],
-  members: ReadonlyMap<IdentityKey, object[]>,
+  { keys, placeOf }: Owners,
   below: LoadPlan,
   choice?: MemberChoice,
-): Promise<InstanceState[]> {
+): Promise<Members> {
+  const lists = new Array<object[] | undefined>(keys.length)
+  if (keys.length === 0) return { lists, read: [] }
   const connection = await source.connectionFor(link.target, link)
   const columns = below.columnsOf(link.target)
-  const select = membersSelect(connection, link, columns, choice)
   const ownerOf = ownerReader(link, connection.dialect, columns)
-  const read: InstanceState[] = []
-  for (const statement of select(keys)) {
+  const read: (readonly (InstanceState | null)[])[] = []
+  for (const statement of membersSelect(connection, link, columns, choice)(keys)) {
     const rows = (await connection.run(statement)).rows as unknown[][]
     // Of whom each row is must be read before the rows are given away: they may become the values of instances.
-    const lists = rows.map((row) => members.get(ownerOf(row) as IdentityKey))
+    const places = rows.map((row) => placeOf.get(ownerOf(row) as IdentityKey) ?? -1)
     const found = await hydrateTargets(source, connection, link, below, rows)
-    for (let i = 0; i < rows.length; i++) {
-      const member = found[i]
-      if (member == null) continue
-      lists[i]?.push(member.instance)
-      read.push(member)
-    }
+    share(found, places, lists)
+    read.push(found)
   }
-  return read
+  return { lists, read: thoseThere(read) }
+}
+
+/** Puts members into the lists of their owners. They are counted first, so that no list grows while it is filled. */
+function share(
+  members: readonly (InstanceState | null)[],
+  places: readonly number[],
+  lists: (object[] | undefined)[],
+): void {
+  const counts = new Int32Array(lists.length)
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number
+    if (place >= 0 && members[i] !== null) counts[place] = (counts[place] as number) + 1
+  }
+  const filled = new Int32Array(lists.length)
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number
+    const member = members[i]
+    if (place < 0 || member == null) continue
+    let list = lists[place]
+    if (list === undefined) {
+      list = new Array<object>(counts[place] as number)
+      lists[place] = list
+    }
+    list[filled[place] as number] = member.instance
+    filled[place] = (filled[place] as number) + 1
+  }
+}
+
+function thoseThere(read: readonly (readonly (InstanceState | null)[])[]): readonly InstanceState[] {
+  const [first = []] = read
+  const all = read.length > 1 ? read.flat() : first
+  return (all.includes(null) ? all.filter((state) => state !== null) : all) as readonly InstanceState[]
 }
 
 function membersSelect(

@@ -114,7 +114,12 @@ export async function hydrateTargets(
   return states
 }
 
-/** The values of columns as they are stored: what the program has changed since counts for nothing. */
-export function storedValues({ values, originals }: InstanceState, columns: readonly ColumnModel[]): unknown[] {
-  return columns.map(({ index }) => (originals?.has(index) === true ? originals.get(index) : values[index]))
+/** The value of a column as it is stored: what the program has changed since counts for nothing. */
+export function storedValue({ values, originals }: InstanceState, { index }: ColumnModel): unknown {
+  return originals?.has(index) === true ? originals.get(index) : values[index]
+}
+
+/** The values of several. */
+export function storedValues(state: InstanceState, columns: readonly ColumnModel[]): unknown[] {
+  return columns.map((column) => storedValue(state, column))
 }

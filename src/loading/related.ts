@@ -30,9 +30,8 @@ export async function loadRelation(
   choice?: MemberChoice,
 ): Promise<readonly InstanceState[] | undefined> {
   if (link.options.collection === 'writeOnly') throw writeOnly('Loading', link)
-  const lacking = states.filter((state) => !isLoaded(state, link))
+  const { lacking, unread } = lackingOf(states, link)
   if (lacking.length === 0) return undefined
-  const unread = lacking.filter((state) => needsReading(state, link))
   if (unread.length > 0) await readExpired(source, unread)
   const read =
     link.holder === 'source'
@@ -60,9 +59,23 @@ export async function readStored(
   return membersOfKey(source, link, key)
 }
 
+/** The instances that lack a relation, and those of them that must be read before it can be loaded. */
+function lackingOf(states: readonly InstanceState[], link: RelationLink) {
+  const lacking: InstanceState[] = []
+  const unread: InstanceState[] = []
+  for (const state of states) {
+    if (isLoaded(state, link)) continue
+    lacking.push(state)
+    if (needsReading(state, link)) unread.push(state)
+  }
+  return { lacking, unread }
+}
+
 /** Whether the columns by which an instance points at its related ones, or they at it, are not there. */
 function needsReading(state: InstanceState, { pairs }: RelationLink): boolean {
-  return state.expired || pairs.some(({ source }) => state.values[source.index] === undefined)
+  if (state.expired) return true
+  for (const { source } of pairs) if (state.values[source.index] === undefined) return true
+  return false
 }
 
 /** Whether a relation can be read without loading it; a collection of which a part was loaded is not. */
@@ -106,7 +119,7 @@ function hasSlot(state: InstanceState, link: RelationLink): boolean {
 async function targetsByKey(
   source: RelatedSource,
   link: RelationLink,
-  keys: readonly unknown[][],
+  keys: readonly (readonly unknown[])[],
   below: LoadPlan,
 ): Promise<Map<IdentityKey, InstanceState>> {
   const targets = link.pairs.map(({ target }) => target)

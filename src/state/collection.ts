@@ -15,7 +15,6 @@ export interface CollectionChanges {
  * knows only those; loading puts them together with the stored members.
  */
 export class Collection implements CollectionSlot {
-  readonly [COLLECTION] = true
   readonly state: InstanceState
   readonly link: RelationLink
   readonly changes: CollectionChanges
@@ -37,6 +36,10 @@ export class Collection implements CollectionSlot {
     this.link = link
     this.changes = changes
     if (items !== undefined) this.#fill(items)
+  }
+
+  get [COLLECTION](): true {
+    return true
   }
 
   get isLoaded(): boolean {

@@ -1,8 +1,8 @@
 import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
-import { type ColumnModel, type EntityModel, isSqlExpression, linksOf, type RelationLink } from '../mapping/index.ts'
+import { type ColumnModel, type EntityModel, isSqlExpression, type RelationLink } from '../mapping/index.ts'
 import { emitNow, heard, type InstanceEventName, isHeardAnywhere } from './entity-events.ts'
 import type { IdentityKey } from './identity.ts'
-import { isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
+import { emptySlots, isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
 
 /**
  * Where an instance stands towards the database. Exactly one holds at any time:
@@ -227,7 +227,7 @@ export class InstanceState {
 
   /** The slots of the relations, made when the first is needed. */
   slots(): unknown[] {
-    this.related ??= new Array(linksOf(this.model).length).fill(undefined)
+    this.related ??= emptySlots(this.model.relations.length)
     return this.related
   }
 

@@ -29,3 +29,10 @@ export function restoreSlot(kept: unknown, slot: unknown): unknown {
 export function isCollectionSlot(slot: unknown): slot is CollectionSlot {
   return typeof slot === 'object' && slot !== null && COLLECTION in slot
 }
+
+/** So many slots of which nothing is known. By a loop, which is quicker than `fill` for the few that an entity has. */
+export function emptySlots(count: number): unknown[] {
+  const slots = new Array<unknown>(count)
+  for (let index = 0; index < count; index++) slots[index] = undefined
+  return slots
+}
