@@ -72,8 +72,14 @@ function targetOf(product: Product, library: string): Target {
   }
 }
 
+/** A library's process, and who keeps its database. */
+interface Party {
+  readonly library: LibraryProcess
+  readonly keeper: Keeper
+}
+
 async function measure(product: Product): Promise<ProductResult> {
-  const parties: { library: LibraryProcess; keeper: Keeper }[] = []
+  const parties: Party[] = []
   try {
     for (const name of librariesToRun()) {
       const target = targetOf(product, name)
@@ -98,20 +104,47 @@ async function measure(product: Product): Promise<ProductResult> {
   }
 }
 
+/** Rounds that are not measured at most, and how long they take at least, in milliseconds: code that runs often is to be compiled. */
+const WARMING = { rounds: 12, time: 1_200 } as const
+
+/** Runs a workload until the library's code is warm. False where the library cannot do it, with the reason printed. */
+async function warmUp(
+  { library, keeper }: Party,
+  workload: (typeof WORKLOADS)[number],
+  size: number,
+): Promise<boolean> {
+  let spent = 0
+  for (let round = 0; round < 2 || (round < WARMING.rounds && spent < WARMING.time); round++) {
+    try {
+      spent += (await library.run(workload.id, size)).wall
+    } catch (error) {
+      if (library.name === 'bare' || library.name === 'heddle') throw error
+      console.log(`${library.name} is left out of ${workload.id}: ${(error as Error).message.split('\n')[0]}`)
+      return false
+    } finally {
+      for (const sql of workload.undo) await keeper.run(sql)
+    }
+  }
+  return true
+}
+
 async function measureWorkload(
-  parties: readonly { library: LibraryProcess; keeper: Keeper }[],
+  parties: readonly Party[],
   workload: (typeof WORKLOADS)[number],
   size: number,
 ): Promise<Cell[]> {
-  const able = parties.filter(({ library }) => workload.id !== 'W6' || library.hasW6)
+  const able: Party[] = []
+  for (const party of parties) {
+    const has = workload.id !== 'W6' || party.library.hasW6
+    if (has && (await warmUp(party, workload, size))) able.push(party)
+  }
   const times = new Map(able.map(({ library }) => [library.name, { wall: [] as number[], cpu: [] as number[] }]))
-  for (let round = -2; round < rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     const results = new Map<string, number>()
     for (const { library, keeper } of round % 2 === 0 ? able : able.toReversed()) {
       const { wall, cpu, result } = await library.run(workload.id, size)
       for (const sql of workload.undo) await keeper.run(sql)
       results.set(library.name, result)
-      if (round < 0) continue
       times.get(library.name)?.wall.push(wall)
       times.get(library.name)?.cpu.push(cpu)
     }

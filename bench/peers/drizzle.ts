@@ -123,7 +123,8 @@ function open(target: Target): { db: Any; schema: Any; close: () => Promise<void
   if (target.product === 'mariadb') {
     const schema = relate(mysqlTables())
     const pool = mysql.createPool({ host, port, user, password, database, connectionLimit: W6.pool })
-    return { db: overMysql(pool as Any, { schema, mode: 'default' } as Any), schema, close: () => pool.end() }
+    // Its other mode reads relations by LATERAL, which MariaDB does not have.
+    return { db: overMysql(pool as Any, { schema, mode: 'planetscale' } as Any), schema, close: () => pool.end() }
   }
   const schema = relate(sqliteTables())
   const file = new SqliteDatabase(target.file)
