@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import process from 'node:process'
 import { OperationalError } from '../errors.ts'
 import type { Messages, Transport, WireStatus } from './postgres-protocol.ts'
 import type { Collector, Field } from './postgres-rows.ts'
@@ -57,17 +58,14 @@ export function exchangeClass(Query: PgQueryClass): ExchangeClass {
       this.#settle = settle
     }
 
-    /** Messages of one exchange leave in one packet. Half an exchange would put all later answers in the wrong place. */
+    /** Half an exchange would put all later answers in the wrong place. */
     submit(wire: PgWire): Error | null {
-      wire.stream.cork()
       try {
         this.#send(wire)
         return null
       } catch (error) {
         wire.stream.destroy(error as Error)
         return error as Error
-      } finally {
-        wire.stream.uncork()
       }
     }
 
@@ -125,6 +123,8 @@ export class PgTransport implements Transport {
   readonly #Exchange: ExchangeClass
   readonly #openWire: () => PgWire
   #silence: Silence | undefined
+  /** The socket while it holds back what is sent. */
+  #gathering: Socket | undefined
   /** Exchanges that are not answered. */
   #asked = 0
   #brokenBy: unknown
@@ -162,6 +162,7 @@ export class PgTransport implements Transport {
   }
 
   #exchange(send: (messages: Messages) => void, collector: Collector): Promise<void> {
+    this.#gather()
     this.#asked++
     return new Promise((resolve, reject) => {
       const settle = {
@@ -176,6 +177,20 @@ export class PgTransport implements Transport {
       }
       this.#client.query(new this.#Exchange(send, collector, settle))
     })
+  }
+
+  /** What is sent now, be it one exchange or many that do not wait for each other, leaves in one packet: each costs a call of the system. */
+  #gather(): void {
+    const { stream } = this.#client.connection
+    if (this.#gathering !== undefined) return
+    this.#gathering = stream
+    stream.cork()
+    process.nextTick(this.#letGo)
+  }
+
+  readonly #letGo = (): void => {
+    this.#gathering?.uncork()
+    this.#gathering = undefined
   }
 
   /** A request of its own connection, as the protocol has it; the server closes that connection when it has acted. */
