@@ -1,3 +1,4 @@
+import { OperationalError } from '../errors.ts'
 import { sleep } from '../support/index.ts'
 
 /**
@@ -32,6 +33,13 @@ export function isReadOnlyFailure(error: unknown): boolean {
   const { code, errcode } = (error ?? {}) as SqliteFailure
   if (typeof errcode === 'number') return (errcode & 0xff) === 8
   return typeof code === 'string' && code.startsWith('SQLITE_READONLY')
+}
+
+/** The error for such a write inside a transaction that was begun as a reading one. */
+export function writeRefused(cause: unknown): Error {
+  const message =
+    'A statement tried to write in a transaction that was begun with readOnly. Begin one without it to write.'
+  return new OperationalError(message, { cause, databaseCode: 'SQLITE_READONLY' })
 }
 
 /** How long to go on trying, and how to give up earlier. */

@@ -1,9 +1,9 @@
-import { ArgumentError, InvalidRequestError, OperationalError, ResourceClosedError } from '../errors.ts'
+import { ArgumentError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
 import type { BeginOptions, DriverConnection, Outcome, ServerInfo, Statement, TransactionStatus } from './driver.ts'
-import { isBusy, isReadOnlyFailure } from './sqlite-busy.ts'
+import { isBusy, isReadOnlyFailure, writeRefused } from './sqlite-busy.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
-import { bindParameters } from './sqlite-parameters.ts'
+import { bindParameters, runSets } from './sqlite-parameters.ts'
 import type { Prepared } from './sqlite-prepared.ts'
 import { SessionState } from './sqlite-session-state.ts'
 import { PreparedStatements } from './sqlite-statements.ts'
@@ -97,12 +97,25 @@ export class SqliteConnection implements DriverConnection {
     const outcomes: Outcome[] = []
     // After a busy set it goes on with that same set.
     const runRest = () => {
+      if (ready.text.kind === 'write' && !this.#transaction.isReading)
+        return this.#writeRest(statement, ready, parameterSets, outcomes)
       for (let next = parameterSets[outcomes.length]; next !== undefined; next = parameterSets[outcomes.length]) {
         outcomes.push(this.#execute(statement, ready, next))
       }
       return outcomes
     }
     return this.#tryNow(ready, runRest) ?? this.#wait(statement, ready, runRest)
+  }
+
+  #writeRest(
+    statement: Statement,
+    ready: Ready,
+    sets: readonly (readonly unknown[])[],
+    outcomes: Outcome[],
+  ): Outcome[] {
+    this.#streams.detachAll()
+    const perform = (values: readonly SqliteValue[]) => this.#perform(statement, ready, values)
+    return this.#attempt(() => runSets(statement.sql, ready.text, sets, outcomes, this.#parts.keepsNul, perform))
   }
 
   stream(statement: Statement, batchSize: number): AsyncIterableIterator<readonly unknown[]> {
@@ -380,12 +393,6 @@ function transactionOver(): Error {
   return new ResourceClosedError(
     'The stream ended with the transaction in which it was opened. Read it to its end before.',
   )
-}
-
-function writeRefused(cause: unknown): Error {
-  const message =
-    'A statement tried to write in a transaction that was begun with readOnly. Begin one without it to write.'
-  return new OperationalError(message, { cause, databaseCode: 'SQLITE_READONLY' })
 }
 
 function* inBatches(rows: readonly unknown[], batchSize: number): Generator<readonly unknown[]> {

@@ -1,5 +1,6 @@
 import { ArgumentError, DataError, ProgrammingError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
+import type { Outcome } from './driver.ts'
 import type { SqliteValue } from './sqlite-library.ts'
 
 /**
@@ -18,9 +19,36 @@ export function bindParameters(
   expected: number,
   keepsNul: boolean,
 ): SqliteValue[] {
+  return bindInto(new Array<SqliteValue>(expected), sql, parameters, keepsNul)
+}
+
+/**
+ * Runs a statement for the sets of values that have no outcome yet. They are all bound in one array: SQLite is done with it when a run
+ * returns.
+ */
+export function runSets(
+  sql: string,
+  { placeholders }: { readonly placeholders: number },
+  sets: readonly (readonly unknown[])[],
+  outcomes: Outcome[],
+  keepsNul: boolean,
+  run: (values: readonly SqliteValue[]) => Outcome,
+): Outcome[] {
+  const values = new Array<SqliteValue>(placeholders)
+  for (let at = outcomes.length; at < sets.length; at++) {
+    outcomes.push(run(bindInto(values, sql, sets[at] as readonly unknown[], keepsNul)))
+  }
+  return outcomes
+}
+
+function bindInto(
+  values: SqliteValue[],
+  sql: string,
+  parameters: readonly unknown[],
+  keepsNul: boolean,
+): SqliteValue[] {
   const count = parameters.length
-  if (count !== expected) throw wrongCount(sql, expected, count)
-  const values = new Array<SqliteValue>(count)
+  if (count !== values.length) throw wrongCount(sql, values.length, count)
   for (let index = 0; index < count; index++) values[index] = bind(parameters[index], index, keepsNul)
   return values
 }
@@ -67,11 +95,19 @@ function isPlain(value: object): boolean {
   return prototype === null || prototype === Object.prototype
 }
 
+/** The moment that was written last, and its text: rows written together have few different ones. */
+let lastTime = Number.NaN
+let lastText = ''
+
 function bindDate(value: Date, index: number): string {
-  if (Number.isNaN(value.getTime())) throw lossy(index, 'an invalid Date')
+  const time = value.getTime()
+  if (time === lastTime) return lastText
+  if (Number.isNaN(time)) throw lossy(index, 'an invalid Date')
   const text = value.toISOString()
   if (text.length !== 24) throw lossy(index, `the date ${text}, whose year has not four digits`)
-  return `${text.slice(0, 10)} ${text.slice(11, 23)}`
+  lastTime = time
+  lastText = `${text.slice(0, 10)} ${text.slice(11, 23)}`
+  return lastText
 }
 
 function bindJson(value: object, index: number): string {

@@ -5,7 +5,9 @@ import { decoderOf, safeInteger, type ValueDecoder } from './sqlite-values.ts'
 
 const NO_ROWS: readonly unknown[] = Object.freeze([])
 const NO_NAMES: readonly string[] = Object.freeze([])
-const NOTHING: Outcome = Object.freeze({ rows: NO_ROWS, rowCount: 0, columns: NO_NAMES })
+const NOTHING: Outcome = Object.freeze(withoutRows(0))
+/** What most statements of a batch give. */
+const ONE_ROW: Outcome = Object.freeze(withoutRows(1))
 
 /** Tells which version of the schema the connection sees; asked only where it decides what a value is. */
 export type SchemaVersion = () => unknown
@@ -130,7 +132,7 @@ export class Prepared {
     // For statements that change no rows, SQLite still tells the counts of an earlier one.
     if (this.text.kind !== 'write') return NOTHING
     const rowCount = Number(changes)
-    if (!this.text.insertsRows || rowCount !== 1) return { rows: NO_ROWS, rowCount, columns: NO_NAMES }
+    if (!this.text.insertsRows || rowCount !== 1) return rowCount === 1 ? ONE_ROW : withoutRows(rowCount)
     return { rows: NO_ROWS, rowCount, columns: NO_NAMES, insertId: this.#exact(lastInsertRowid) }
   }
 
@@ -142,4 +144,8 @@ export class Prepared {
     const [row] = asked.all([]) as [[bigint]]
     return safeInteger(row[0])
   }
+}
+
+function withoutRows(rowCount: number): Outcome {
+  return { rows: NO_ROWS, rowCount, columns: NO_NAMES }
 }

@@ -21,10 +21,12 @@ export interface RelationKeyValues {
  */
 export function relationKeys(unit: UnitOfWork): RelationKeyValues {
   const keys = new RelationKeys(unit)
-  const changed = [...unit.pending, ...unit.dirty].filter(
-    (state) => state.relationsChanged || (state.status === 'pending' && state.related !== undefined),
-  )
-  for (const state of unit.dirty) if (state.hasColumnChanges) keys.giveChanged(state)
+  const changed: InstanceState[] = []
+  for (const state of unit.pending) if (state.relationsChanged || state.related !== undefined) changed.push(state)
+  for (const state of unit.dirty) {
+    if (state.relationsChanged) changed.push(state)
+    if (state.hasColumnChanges) keys.giveChanged(state)
+  }
   for (const state of unit.doomed) for (const link of linksOf(state.model)) keys.takeFromChildren(state, link)
   for (const state of changed) for (const link of linksOf(state.model)) keys.takeFromLost(state, link)
   for (const state of changed) for (const link of linksOf(state.model)) keys.give(state, link)

@@ -57,12 +57,12 @@ export class LateUpdates {
 
   /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
   split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): PendingUpdate[] {
-    const placed = new Set(
-      before.flatMap((step) => (step.kind === 'insert' ? step.inserts.map(({ state }) => state) : [])),
-    )
+    let placed: ReadonlySet<InstanceState> | undefined
     for (const { state, changes } of updates) {
       for (const [index, value] of changes) {
-        if (!(value instanceof DeferredKey) || placed.has(value.state) || !this.#inserted.has(value.state)) continue
+        if (!(value instanceof DeferredKey)) continue
+        placed ??= statesInserted(before)
+        if (placed.has(value.state) || !this.#inserted.has(value.state)) continue
         this.#add(state, index, value)
         changes.delete(index)
       }
@@ -94,6 +94,10 @@ export class LateUpdates {
     addAutomaticChanges(state, changes)
     return { ...update, storedKey: state.storedKey as readonly unknown[], storedVersion: storedVersionOf(state) }
   }
+}
+
+function statesInserted(steps: readonly PlanStep[]): Set<InstanceState> {
+  return new Set(steps.flatMap((step) => (step.kind === 'insert' ? step.inserts.map(({ state }) => state) : [])))
 }
 
 /** The key by which a row is found once it has been updated. */

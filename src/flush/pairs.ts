@@ -26,10 +26,13 @@ export function collectPairs(unit: UnitOfWork): readonly PairWork[] {
     tables.set(through.model, collector)
     return collector
   }
-  for (const state of [...unit.pending, ...unit.dirty]) {
-    if (unit.doomed.has(state)) continue
+  const collect = (state: InstanceState) => {
+    // Without a relation in memory there is no collection that could have changed.
+    if (state.related === undefined || unit.doomed.has(state)) return
     for (const link of pairLinks(state)) collectorOf(link).addChanges(unit, state, link)
   }
+  for (const state of unit.pending) collect(state)
+  for (const state of unit.dirty) collect(state)
   for (const state of unit.doomed) for (const link of pairLinks(state)) collectorOf(link).addDeleted(state, link)
   return [...tables.values()]
     .map((collector) => collector.work())

@@ -19,8 +19,8 @@ import type { FlushWork, PendingInsert } from './work.ts'
  */
 export function planFlush(work: FlushWork): FlushPlan {
   const groups = modelGroups(modelsOf(work))
-  const inserts = Map.groupBy(work.inserts, ({ state }) => rootOf(state.model))
-  const updates = Map.groupBy(work.updates, ({ state }) => rootOf(state.model))
+  const inserts = byRoot(work.inserts)
+  const updates = byRoot(work.updates)
   const late = new LateUpdates(work)
   const orders = new Map(
     groups
@@ -47,8 +47,23 @@ export function planFlush(work: FlushWork): FlushPlan {
 /** The entities whose rows are written; the classes of a family are one. */
 function modelsOf(work: FlushWork): EntityModel[] {
   const models = new Set<EntityModel>()
-  for (const { state } of [...work.inserts, ...work.updates, ...work.deletes]) models.add(rootOf(state.model))
+  for (const rows of [work.inserts, work.updates, work.deletes]) {
+    let last: EntityModel | undefined
+    for (const { state } of rows) {
+      if (state.model === last) continue
+      last = state.model
+      models.add(rootOf(last))
+    }
+  }
   return [...models]
+}
+
+/** Rows by their entity. Most flushes have many of one. */
+function byRoot<Row extends { readonly state: InstanceState }>(rows: readonly Row[]): Map<EntityModel, readonly Row[]> {
+  const model = rows[0]?.state.model
+  if (model === undefined) return new Map()
+  if (rows.every(({ state }) => state.model === model)) return new Map([[rootOf(model), rows]])
+  return Map.groupBy(rows, ({ state }) => rootOf(state.model))
 }
 
 /** The rows of tables in a circle are ordered one by one; those of a table alone only where they refer to each other. */

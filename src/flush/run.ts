@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { StaleDataError } from '../errors.ts'
-import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import type { EntityModel } from '../mapping/index.ts'
 import type { Runner } from '../sql/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
 import { warn } from '../support/index.ts'
@@ -111,13 +111,21 @@ async function runFamily(step: FamilyStep, connection: Connection, made: Made): 
 
 async function runInserts(step: InsertStep, { statements }: Connection, made: Made, runner: Runner): Promise<void> {
   const { model, columns, returning, inserts } = step
-  const rows = inserts.map(({ values }) => columns.map((column) => values[column.index]))
+  const places = columns.map(({ index }) => index)
+  const rows = inserts.map(({ values }) => pick(values, places))
   const generated = await statements.insertRows(runner, model, columns, returning, rows)
+  const filled = returning.map(({ index }) => index)
   for (let row = 0; row < inserts.length; row++) {
     const { values } = inserts[row] as (typeof inserts)[number]
-    for (let i = 0; i < returning.length; i++) values[(returning[i] as ColumnModel).index] = generated[row]?.[i]
+    for (let i = 0; i < filled.length; i++) values[filled[i] as number] = generated[row]?.[i]
   }
   made.add(inserts)
+}
+
+function pick(values: readonly unknown[], places: readonly number[]): unknown[] {
+  const picked = new Array<unknown>(places.length)
+  for (let i = 0; i < places.length; i++) picked[i] = values[places[i] as number]
+  return picked
 }
 
 async function runUpdates(step: UpdateStep, connection: Connection, made: Made, runner: Runner): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ColumnModel, isSqlExpression, linksOf } from '../mapping/index.ts'
-import { type InFlight, type InstanceState, identityOf, keyValuesOf, stateOf, type UnitOfWork } from '../state/index.ts'
+import { type InFlight, type InstanceState, identityIn, stateOf, type UnitOfWork } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
@@ -77,6 +77,7 @@ export function settleSuccess(unit: UnitOfWork, { work, relations }: Flight, pla
   unit.snapshot?.noteWrite()
   for (const { state, replaces } of work.updates) if (replaces !== undefined) settleReplaced(unit, state, replaces)
   for (const { state } of work.deletes) unit.becomeDeleted(state)
+  takeFromPending(unit, work.inserts)
   for (const insert of work.inserts) settleInsert(unit, insert)
   const planned = plan.flatMap((step) =>
     step.kind === 'update' ? step.updates.filter(({ aside }) => aside !== 'parking') : [],
@@ -155,18 +156,25 @@ function settleSwitched(unit: UnitOfWork, { state, replaces }: PendingUpdate): v
   unit.becomePersistent(state)
 }
 
+/** All at once, where nothing has been added since: they are then all that is pending, in this order. */
+function takeFromPending(unit: UnitOfWork, inserts: readonly PendingInsert[]): void {
+  let at = 0
+  for (const state of unit.pending) if (state !== inserts[at++]?.state) return
+  if (at === inserts.length) unit.pending.clear()
+}
+
 function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void {
   // The work's own copy is what the record holds from now on, where nothing was changed meanwhile.
   if (state.originals === undefined && !values.some(isSqlExpression)) state.values = values
   else for (let index = 0; index < values.length; index++) settleValue(state, index, values[index])
   warnOfConflict(unit, state, values)
-  unit.becomePersistent(state)
+  unit.becomePersistent(state, values)
   noteLateChanges(unit, state)
 }
 
 /** Somebody loaded the row while its INSERT was under way: the flushed instance takes its place. */
 function warnOfConflict(unit: UnitOfWork, state: InstanceState, stored: readonly unknown[]): void {
-  const identity = identityOf(state.model, keyValuesOf(state.model, stored))
+  const identity = identityIn(state.model, stored)
   const present = identity === undefined ? undefined : unit.map.holder(state.model, identity)
   if (present === undefined || present === state) return
   unit.detach(present)

@@ -29,17 +29,19 @@ export function insertSteps(
 }
 
 function hasShape({ values }: PendingInsert, shape: string): boolean {
-  for (let i = 0; i < shape.length; i++) {
-    if (shape[i] !== (values[i] === undefined ? '-' : letterOf(values[i]))) return false
-  }
+  for (let i = 0; i < shape.length; i++) if (shape[i] !== letterAt(values[i])) return false
   return true
 }
 
 /** One letter a column: left to the database, computed by an expression, or a value. */
 function insertShape(model: EntityModel, { values }: PendingInsert): string {
   let shape = ''
-  for (let i = 0; i < model.columns.length; i++) shape += values[i] === undefined ? '-' : letterOf(values[i])
+  for (let i = 0; i < model.columns.length; i++) shape += letterAt(values[i])
   return shape
+}
+
+function letterAt(value: unknown): string {
+  return value === undefined ? '-' : letterOf(value)
 }
 
 function letterOf(value: unknown): string {

@@ -40,7 +40,7 @@ export class UniqueOrder {
     this.#model = model
     this.#updates = updates
     const deletes = work.deletes.filter(({ state }) => rootOf(state.model) === model)
-    for (const one of classesOf(model)) {
+    for (const one of updates.length + deletes.length === 0 ? [] : classesOf(model)) {
       const isOf = ({ state }: Freer | Taker) => one === model || isKindOf(state.model, one)
       const [taking, rows] = [inserts.filter(isOf), [...updates, ...deletes].filter(isOf)]
       for (const columns of uniquesOf(one)) this.#find(columns, taking, rows)
@@ -119,6 +119,7 @@ export class UniqueOrder {
   }
 
   #inOrder(updates: readonly PendingUpdate[]): PlanStep[] {
+    if (this.#holders.size === 0) return updateSteps(this.#model, updates)
     const among = new Set<Freer>(updates)
     const holders = (update: PendingUpdate) =>
       this.#holdersOf(update).filter((row) => among.has(row)) as PendingUpdate[]

@@ -77,20 +77,28 @@ export function collectWork(unit: UnitOfWork): FlushWork {
     late: keys.late,
     pairs: collectPairs(unit),
     unchanged,
-    related: [...unit.pending, ...unit.dirty].filter((state) => state.relationsChanged),
+    related: relatedOf(unit),
   }
+}
+
+function relatedOf(unit: UnitOfWork): InstanceState[] {
+  const related: InstanceState[] = []
+  for (const state of unit.pending) if (state.relationsChanged) related.push(state)
+  for (const state of unit.dirty) if (state.relationsChanged) related.push(state)
+  return related
 }
 
 function collectUpdates(unit: UnitOfWork, keys: ForeignKeyValues) {
   const updates: PendingUpdate[] = []
   const unchanged: InstanceState[] = []
-  const given = [...keys.keys()].filter((state) => state.status === 'persistent')
-  for (const state of new Set([...unit.dirty, ...given])) {
-    if (unit.doomed.has(state)) continue
+  const collect = (state: InstanceState) => {
+    if (unit.doomed.has(state)) return
     const update = collectUpdate(state, keys.get(state))
     if (update.changes.size > 0) updates.push(update)
     else unchanged.push(state)
   }
+  for (const state of unit.dirty) collect(state)
+  for (const state of keys.keys()) if (state.status === 'persistent' && !unit.dirty.has(state)) collect(state)
   return { updates, unchanged }
 }
 
@@ -103,7 +111,7 @@ function collectInserts(unit: UnitOfWork, deletes: readonly PendingDelete[], key
   const switches: PendingUpdate[] = []
   const doomed = deletes.length === 0 ? undefined : new Map(deletes.map(({ state }) => [rowName(state), state]))
   for (const state of unit.pending) {
-    const insert = collectInsert(state, keys.get(state))
+    const insert = collectInsert(state, keys.size === 0 ? undefined : keys.get(state))
     const replaced = doomed?.get(rowName(state, insert.values))
     if (replaced === undefined) inserts.push(insert)
     else switches.push(rowSwitch(insert, replaced))
@@ -124,11 +132,14 @@ function rowName(state: InstanceState, values?: readonly unknown[]): string | un
 
 function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> | undefined): PendingInsert {
   const values = state.values.slice()
-  for (const [index, value] of keys ?? []) values[index] = value
-  for (const column of state.model.columns) {
-    if (column.readOnly) values[column.index] = undefined
-    else if (values[column.index] === undefined) values[column.index] = initialValue(state, column)
-    else if (values[column.index] === null && column.autoincrement) values[column.index] = undefined
+  if (keys !== undefined) for (const [index, value] of keys) values[index] = value
+  const { columns } = state.model
+  for (let index = 0; index < columns.length; index++) {
+    const column = columns[index] as ColumnModel
+    const value = values[index]
+    if (column.readOnly) values[index] = undefined
+    else if (value === undefined) values[index] = initialValue(state, column)
+    else if (value === null && column.autoincrement) values[index] = undefined
   }
   refuseIncompleteKey(state, values)
   refuseNullVersion(state, values)
@@ -165,7 +176,7 @@ function collectUpdate(state: InstanceState, keys: ReadonlyMap<number, unknown> 
   const originals: Originals = state.originals ?? new Map()
   const changes = new Map<number, unknown>()
   for (const index of originals.keys()) changes.set(index, state.values[index])
-  for (const [index, value] of keys ?? []) setKey(state, changes, index, value)
+  if (keys !== undefined) for (const [index, value] of keys) setKey(state, changes, index, value)
   for (const column of state.model.key) {
     if (changes.has(column.index) && changes.get(column.index) === null) throw nullKey(state, column)
   }

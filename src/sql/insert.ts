@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Outcome, Statement } from '../drivers/index.ts'
 import { FlushError } from '../errors.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
-import { compileShape, compileSource, isExpression, Slot, type StatementShape, statementName } from './compile.ts'
+import { compileShape, compileSource, Slot, type StatementShape, statementName } from './compile.ts'
 import type { Dialect } from './dialect.ts'
 import { type Match, matchOf, returnedRows } from './insert-matching.ts'
 import { readBack } from './read-back.ts'
@@ -11,7 +11,9 @@ import {
   arraysOf,
   columnList,
   columnsKey,
+  holdsExpression,
   isWide,
+  parameterSets,
   type Row,
   type Runner,
   returningClause,
@@ -19,7 +21,6 @@ import {
   rowEncoder,
   type StatementContext,
   slots,
-  statementMaker,
   statementOf,
   tableOf,
   transpose,
@@ -59,8 +60,9 @@ export async function insertRows(
   rows: readonly Row[],
 ): Promise<readonly Row[]> {
   const insertion = insertionOf(context, runner, model, columns, returning)
+  if (rows.length > 0 && !rows.some(holdsExpression)) return insertRun(insertion, rows)
   const results: Row[] = []
-  for (const run of runsOf(rows, (row) => (row.some(isExpression) ? ALONE : ''))) {
+  for (const run of runsOf(rows, (row) => (holdsExpression(row) ? ALONE : ''))) {
     const inserted =
       run.kind === ALONE ? await insertExpressions(insertion, run.rows) : await insertRun(insertion, run.rows)
     for (const row of inserted) results.push(row)
@@ -95,12 +97,13 @@ async function insertRun(insertion: Insertion, rows: readonly Row[]): Promise<re
 async function insertEach(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
   const { runner, encode } = insertion
   const { shape, answers } = singleRow(insertion)
-  const make = statementMaker(shape, answers)
-  const statements = rows.map((row) => make(encode(row)))
-  const [statement] = statements
-  if (statement === undefined) return []
-  const sets = statements.map(({ parameters }) => parameters)
-  const outcomes = sets.length === 1 ? [await runner.run(statement)] : await runner.runEach(statement, sets)
+  const [first] = rows
+  if (first === undefined) return []
+  const statement = statementOf(shape, encode(first), answers)
+  const outcomes =
+    rows.length === 1
+      ? [await runner.run(statement)]
+      : await runner.runEach(statement, parameterSets(shape, rows.map(encode)))
   return answersOf(insertion, rows, outcomes, answers)
 }
 

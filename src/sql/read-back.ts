@@ -18,7 +18,9 @@ export async function readBack(
   insertIdOf: (index: number) => number | bigint | undefined,
 ): Promise<readonly Row[]> {
   const { model, returning } = returned
-  const keys = sent.map((row, index) => knownKey(returned, row, insertIdOf(index)))
+  const keyOf = returned.match === 'serial' ? generatedKeys(returned, insertIdOf) : sentKeys(returned)
+  const keys = sent.map(keyOf)
+  if (returning.length === 1 && model.key.length === 1 && returning[0] === model.key[0]) return keys
   if (returning.every((column) => model.key.includes(column))) {
     return keys.map((key) => returning.map((column) => key[model.key.indexOf(column)]))
   }
@@ -31,22 +33,28 @@ export async function readBack(
   })
 }
 
-function knownKey(returned: Returned, row: Row, insertId: number | bigint | undefined): Row {
-  const { model, columns, match } = returned
-  if (match === 'serial') return [generatedKey(returned, insertId)]
-  return model.key.map((column) => {
-    const at = columns.indexOf(column)
-    const value = at < 0 ? undefined : row[at]
-    if (at < 0 || isExpression(value)) throw untoldKey(returned, column)
-    return value
-  })
+function sentKeys(returned: Returned): (row: Row) => Row {
+  const places = returned.model.key.map((column) => returned.columns.indexOf(column))
+  return (row) =>
+    places.map((at, i) => {
+      const value = at < 0 ? undefined : row[at]
+      if (at < 0 || isExpression(value)) throw untoldKey(returned, returned.model.key[i])
+      return value
+    })
 }
 
-function generatedKey(returned: Returned, insertId: number | bigint | undefined): unknown {
-  const [column] = returned.model.key
-  if (column === undefined || insertId === undefined) throw untoldKey(returned, column)
+/** Of the one column that the database numbers. */
+function generatedKeys(
+  returned: Returned,
+  insertIdOf: (index: number) => number | bigint | undefined,
+): (row: Row, index: number) => Row {
+  const column = returned.model.key[0] as ColumnModel
   const decode = returned.context.dialect.codec(column.type).decode as ((value: unknown) => unknown) | undefined
-  return decode === undefined ? insertId : decode(insertId)
+  return (_, index) => {
+    const id = insertIdOf(index)
+    if (id === undefined) throw untoldKey(returned, column)
+    return [decode === undefined ? id : decode(id)]
+  }
 }
 
 function untoldKey({ model }: Returned, column: ColumnModel | undefined): FlushError {

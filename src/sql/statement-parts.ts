@@ -116,6 +116,12 @@ export function unnestedNames(columns: readonly ColumnModel[]): RawBuilder<unkno
 
 type Convert = ((value: unknown) => unknown) | undefined
 
+/** Whether a value of a row is an expression. */
+export function holdsExpression(row: Row): boolean {
+  for (let at = 0; at < row.length; at++) if (isExpression(row[at])) return true
+  return false
+}
+
 /** Turns a row of the program's values into the driver's; the row itself where nothing has to be turned. Expressions pass through. */
 export function rowEncoder(dialect: Dialect, columns: readonly ColumnModel[]): (row: Row) => Row {
   const encoders = columns.map((column) => dialect.codec(column.type).encode as Convert)
@@ -184,12 +190,22 @@ export function statementMaker(
   columns: readonly ColumnModel[] = [],
 ): (values: Row) => Statement {
   const { sql, name, order } = shape
-  const inOrder = order.every((index, place) => index === place)
+  const inOrder = isInOrder(shape)
   const parametersOf = (values: Row) => (inOrder && values.length === order.length ? values : arrange(shape, values))
   if (isWide(columns)) {
     return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true, wide: true })
   }
   return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true })
+}
+
+/** The values of many rows in the order of a shape's placeholders; the rows themselves where they are in that order. */
+export function parameterSets(shape: StatementShape, rows: readonly Row[]): readonly Row[] {
+  const width = rows[0]?.length
+  return isInOrder(shape) && shape.order.length === width ? rows : rows.map((row) => arrange(shape, row))
+}
+
+function isInOrder({ order }: StatementShape): boolean {
+  return order.every((index, place) => index === place)
 }
 
 /** The rows of an outcome whose statement asked for arrays. */

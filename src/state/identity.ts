@@ -20,6 +20,14 @@ export function identityOf(model: EntityModel, key: readonly unknown[]): Identit
   return joinParts(parts)
 }
 
+/** The identity of the row that an array of column values is, or undefined when a part of its key is missing. */
+export function identityIn(model: EntityModel, values: readonly unknown[]): IdentityKey | undefined {
+  const { key } = model
+  if (key.length !== 1) return identityOf(model, keyValuesOf(model, values))
+  const only = key[0] as ColumnModel
+  return partOf(only, values[only.index])
+}
+
 /** Length-prefixed, so that no two lists of parts give one text; the type of a part is part of it. */
 function joinParts(parts: readonly IdentityKey[]): string {
   let joined = ''

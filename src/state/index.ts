@@ -18,7 +18,7 @@ export {
 } from './entity-events.ts'
 export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
 export { fromObject } from './from-object.ts'
-export { type IdentityKey, identityOf, keyValuesOf, readKey } from './identity.ts'
+export { type IdentityKey, identityIn, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'
 export { type InstanceMove, instanceLifecycle, moveStatus, type Transition } from './instance-lifecycle.ts'

@@ -1,5 +1,5 @@
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
-import { LazyMap, LazySet } from '../support/index.ts'
+import { AppendSet, LazyMap, LazySet } from '../support/index.ts'
 import type { IdentityKey } from './identity.ts'
 import type { InstanceState, KeptRecord } from './instance-state.ts'
 
@@ -16,7 +16,7 @@ export interface FormerKey {
 export class Snapshot {
   readonly parent: Snapshot | undefined
   /** Instances whose INSERT was flushed. */
-  readonly inserted = new LazySet<InstanceState>()
+  readonly inserted = new AppendSet<InstanceState>()
   /** Instances whose DELETE was flushed. */
   readonly deleted = new LazySet<InstanceState>()
   /** The values and relations at the beginning, of instances that have changed since. */
@@ -27,7 +27,7 @@ export class Snapshot {
   /** Relations loaded after the first write, for the same reason. */
   readonly volatileRelations = new LazyMap<InstanceState, Set<RelationLink>>()
   /** Identities of rows that were inserted, or got them: no instance that was loaded since may keep one after a rollback. */
-  readonly newKeys = new LazyMap<EntityModel, Set<IdentityKey>>()
+  readonly newKeys = new LazyMap<EntityModel, AppendSet<IdentityKey>>()
   /** Whether anything was written since the beginning. */
   #wrote = false
 
@@ -83,7 +83,7 @@ export class Snapshot {
   noteNewKey(model: EntityModel, identity: IdentityKey): void {
     let keys = this.newKeys.get(model)
     if (keys === undefined) {
-      keys = new Set()
+      keys = new AppendSet()
       this.newKeys.set(model, keys)
     }
     keys.add(identity)

@@ -1,8 +1,8 @@
 import { InvalidRequestError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
-import { LazySet } from '../support/index.ts'
+import { AppendSet, LazySet } from '../support/index.ts'
 import type { IdentityKey } from './identity.ts'
-import { identityOf, keyValuesOf } from './identity.ts'
+import { identityIn, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
 import { stateOf } from './inspect.ts'
 import { moveStatus, type Transition } from './instance-lifecycle.ts'
@@ -42,7 +42,7 @@ export class UnitOfWork implements StateOwner {
   readonly session: unknown
   readonly map = new IdentityMap()
   /** To be inserted, in the order of `add`. */
-  readonly pending = new LazySet<InstanceState>()
+  readonly pending = new AppendSet<InstanceState>()
   /** Persistent instances with changes. */
   readonly dirty = new LazySet<InstanceState>()
   /** Persistent instances marked for DELETE. */
@@ -264,18 +264,21 @@ export class UnitOfWork implements StateOwner {
     else this.move(state, 'persistentToDetached')
   }
 
-  /** An INSERT was flushed: the instance has a row under the key that its values hold. */
-  becomePersistent(state: InstanceState): void {
-    this.takeKey(state, keyValuesOf(state.model, state.values))
+  /** An INSERT was flushed: the instance has a row with the stored values, under the key among them. */
+  becomePersistent(state: InstanceState, stored: readonly unknown[] = state.committedValues()): void {
+    this.takeKey(state, stored)
     this.pending.delete(state)
     this.map.put(state)
     this.move(state, 'pendingToPersistent')
     this.snapshot?.noteInsert(state)
   }
 
-  private takeKey(state: InstanceState, key: readonly unknown[]): void {
-    state.identity = identityOf(state.model, key) as IdentityKey
-    state.storedKey = key.length === 1 && key[0] === state.identity ? undefined : key
+  private takeKey(state: InstanceState, stored: readonly unknown[]): void {
+    const { model } = state
+    state.identity = identityIn(model, stored) as IdentityKey
+    const only = model.key.length === 1 ? model.key[0] : undefined
+    const isIdentity = only !== undefined && stored[only.index] === state.identity
+    state.storedKey = isIdentity ? undefined : keyValuesOf(model, stored)
   }
 
   /** A DELETE was flushed: the instance is in no set any more, and attached until the transaction ends. */
@@ -298,7 +301,7 @@ export class UnitOfWork implements StateOwner {
       this.map.remove(state)
     }
     for (const state of states) {
-      this.takeKey(state, keyValuesOf(state.model, state.committedValues()))
+      this.takeKey(state, state.committedValues())
       this.map.put(state)
       this.snapshot?.noteNewKey(state.model, state.identity as IdentityKey)
     }

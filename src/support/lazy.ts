@@ -33,6 +33,49 @@ export class LazySet<Value> {
   }
 }
 
+/**
+ * A Set into which many values are put and that seldom is asked for one of them: until it is, they are a list. Whoever adds sees to it
+ * that a value comes once; one that comes twice may be given twice, and counted twice.
+ */
+export class AppendSet<Value> {
+  #list: Value[] | undefined
+  /** In place of the list, once there is one. */
+  #set: Set<Value> | undefined
+
+  get size(): number {
+    return this.#set?.size ?? this.#list?.length ?? 0
+  }
+
+  has(value: Value): boolean {
+    return this.size > 0 && this.#asSet().has(value)
+  }
+
+  add(value: Value): void {
+    if (this.#set !== undefined) this.#set.add(value)
+    else if (this.#list !== undefined) this.#list.push(value)
+    else this.#list = [value]
+  }
+
+  delete(value: Value): boolean {
+    return this.size > 0 && this.#asSet().delete(value)
+  }
+
+  clear(): void {
+    this.#list = undefined
+    this.#set = undefined
+  }
+
+  [Symbol.iterator](): Iterator<Value> {
+    return (this.#set ?? this.#list ?? nothing)[Symbol.iterator]()
+  }
+
+  #asSet(): Set<Value> {
+    this.#set ??= new Set(this.#list)
+    this.#list = undefined
+    return this.#set
+  }
+}
+
 /** A Map that is made when its first entry comes. */
 export class LazyMap<Key, Value> {
   #map: Map<Key, Value> | undefined
