@@ -75,8 +75,11 @@ function bind(value: unknown, index: number, keepsNul: boolean): SqliteValue {
   }
 }
 
+/** Counters, flags and ages are among these; each other bigint is an object of its own. */
+const SMALL = Array.from({ length: 256 }, (_, value) => BigInt(value))
+
 function bindNumber(value: number, index: number): number | bigint {
-  if (Number.isSafeInteger(value)) return BigInt(value)
+  if (Number.isSafeInteger(value)) return value >= 0 && value < SMALL.length ? (SMALL[value] as bigint) : BigInt(value)
   if (Number.isNaN(value)) throw lossy(index, 'NaN, which SQLite would store as NULL')
   return value
 }

@@ -46,8 +46,7 @@ function storedKeyOf(state: InstanceState, column: ColumnModel): unknown {
 export function resolveValues(values: unknown[], made: MadeRows): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    // Asked of every value of a flush, most of which are no objects.
-    if (typeof value === 'object' && value instanceof DeferredKey) values[i] = value.resolve(made)
+    if (value instanceof DeferredKey) values[i] = value.resolve(made)
   }
 }
 

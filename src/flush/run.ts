@@ -12,7 +12,7 @@ import type { RowHooks } from './row-hooks.ts'
 import { deleteFamily, insertFamily, type TableWriter, updateFamily } from './run-family.ts'
 import type { DeleteStep, FlushPlan, InsertStep, PairStep, PlanStep, UpdateStep } from './steps.ts'
 import { countTogether } from './together.ts'
-import type { PendingDelete, PendingUpdate } from './work.ts'
+import type { PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
 
 /** Gives the connection that serves an entity, inside the session's transaction. */
 export type ConnectionFor = (model: EntityModel) => Promise<Connection>
@@ -71,9 +71,13 @@ async function runTogether(steps: readonly PlanStep[], connection: Connection, m
 
 /** Fills in the keys of rows that earlier steps have made. */
 function resolveStep(step: PlanStep, made: Made): void {
-  if (step.kind === 'insert') for (const { values } of step.inserts) resolveValues(values, made)
+  if (step.kind === 'insert') resolveInserts(step.inserts, made)
   else if (step.kind === 'update') for (const { changes } of step.updates) resolveChanges(changes, made)
   else if (step.kind !== 'delete') for (const { values } of step.rows) resolveValues(values, made)
+}
+
+function resolveInserts(inserts: readonly PendingInsert[], made: Made): void {
+  for (const { values, isLinked } of inserts) if (isLinked) resolveValues(values, made)
 }
 
 /** A table of pairs is where the first of its two entities is. */
@@ -109,17 +113,24 @@ async function runFamily(step: FamilyStep, connection: Connection, made: Made): 
   made.add(step.inserts)
 }
 
+/** As many rows at a time as the database takes: what was made to send them is forgotten before the next are prepared. */
 async function runInserts(step: InsertStep, { statements }: Connection, made: Made, runner: Runner): Promise<void> {
   const { model, columns, returning, inserts } = step
   const places = columns.map(({ index }) => index)
-  const rows = inserts.map(({ values }) => pick(values, places))
-  const generated = await statements.insertRows(runner, model, columns, returning, rows)
   const filled = returning.map(({ index }) => index)
-  for (let row = 0; row < inserts.length; row++) {
-    const { values } = inserts[row] as (typeof inserts)[number]
-    for (let i = 0; i < filled.length; i++) values[filled[i] as number] = generated[row]?.[i]
+  const size = statements.rowsAtOnce(columns)
+  for (let start = 0; start < inserts.length; start += size) {
+    const part = inserts.length <= size ? inserts : inserts.slice(start, start + size)
+    const rows = part.map(({ values }) => pick(values, places))
+    const generated = await statements.insertRows(runner, model, columns, returning, rows)
+    for (let row = 0; row < part.length; row++) fill((part[row] as PendingInsert).values, filled, generated[row] ?? [])
   }
   made.add(inserts)
+}
+
+/** What the database made. */
+function fill(values: unknown[], places: readonly number[], generated: readonly unknown[]): void {
+  for (let i = 0; i < places.length; i++) values[places[i] as number] = generated[i]
 }
 
 function pick(values: readonly unknown[], places: readonly number[]): unknown[] {

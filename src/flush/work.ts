@@ -17,6 +17,8 @@ export interface PendingInsert {
   readonly state: InstanceState
   /** By column index; `undefined` where the database is to make the value. */
   readonly values: unknown[]
+  /** Whether relations have given it values, which may be keys that are not made yet. */
+  readonly isLinked: boolean
 }
 
 /** A row to be updated, with the changes made before the flush began. */
@@ -143,7 +145,7 @@ function collectInsert(state: InstanceState, keys: ReadonlyMap<number, unknown> 
   }
   refuseIncompleteKey(state, values)
   refuseNullVersion(state, values)
-  return { state, values }
+  return { state, values, isLinked: keys !== undefined }
 }
 
 /** `undefined` leaves the value to the database. */

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Statement } from '../drivers/index.ts'
 import type { ColumnModel } from '../mapping/index.ts'
 import { compileShape, type StatementShape } from './compile.ts'
 import { chunksOf, largestSize, paddedSize, type RowRun } from './rows.ts'
@@ -18,7 +19,8 @@ import {
 } from './statement-parts.ts'
 import { areNull, type SentChange, unmatched, valuesOf, type Write, writeKey } from './write-parts.ts'
 
-const UPDATES_AT_ONCE = 512
+/** The server goes through the branches of a CASE one by one: with twice as many rows each takes twice as long. */
+const UPDATES_AT_ONCE = 256
 const DELETES_AT_ONCE = 1_024
 
 /**
@@ -27,14 +29,15 @@ const DELETES_AT_ONCE = 1_024
  *
  * The server tells only how many rows were matched. Where the values by which rows are found stay as they are, that is
  * enough: when some are missing, one select of what is there names them. Where they change (a version), nothing could
- * be found afterwards, so the rows are locked and read first.
+ * be found afterwards: so when some are missing, the update is undone up to a savepoint, and the rows are locked and
+ * read. Outside of a transaction, where there are no savepoints, they are locked and read first.
  */
 export async function updateByCase(write: Write): Promise<readonly number[]> {
   const perRow = write.set.length * (identifying(write).length + 1) + write.compared.length
   const changesMatch = write.match.some((column) => write.set.includes(column) || isMadeByDatabase(column))
   const missing: number[] = []
   for (const chunk of chunksFor(write, UPDATES_AT_ONCE, perRow)) {
-    const absent = changesMatch ? await updateFound(write, chunk.rows) : await updateAll(write, chunk.rows)
+    const absent = changesMatch ? await updateChanging(write, chunk.rows) : await updateAll(write, chunk.rows)
     for (const index of absent) missing.push(chunk.start + index)
   }
   return missing
@@ -76,6 +79,20 @@ async function updateAll(write: Write, rows: readonly SentChange[]): Promise<rea
   return missing.length >= rows.length - matched ? missing : rows.map((_, index) => index)
 }
 
+/** Rows whose values of `match` change with the update. */
+async function updateChanging(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
+  const { runner, context } = write
+  if (runner.inTransaction?.() !== true || !context.dialect.capabilities.savepoints) return updateFound(write, rows)
+  await runner.run(SAVEPOINT)
+  if ((await runUpdate(write, rows)) === rows.length) return []
+  await runner.run(BACK_TO_SAVEPOINT)
+  return updateFound(write, rows)
+}
+
+/** Its name may be taken again by the next update, which forgets this one; the end of the transaction forgets the last. */
+const SAVEPOINT: Statement = { sql: 'savepoint heddle_rows', parameters: [] }
+const BACK_TO_SAVEPOINT: Statement = { sql: 'rollback to savepoint heddle_rows', parameters: [] }
+
 async function updateFound(write: Write, rows: readonly SentChange[]): Promise<readonly number[]> {
   const missing = await absentRows(write, rows)
   const gone = new Set(missing)
@@ -87,16 +104,33 @@ async function updateFound(write: Write, rows: readonly SentChange[]): Promise<r
 async function runUpdate(write: Write, rows: readonly SentChange[]): Promise<number> {
   const { runner, context, model } = write
   const size = paddedSize(rows.length)
-  const shape = context.shape(model, `case ${size} ${writeKey(write)}`, () => caseShape(write, size))
-  const { rowCount } = await runner.run(statementOf(shape, padded(rows, size).flatMap(valuesOf)))
+  const values = padded(rows, size).map(valuesOf)
+  const shared = sharedPlaces(write, values)
+  const key = `case ${size} sharing ${shared.join(',')} ${writeKey(write)}`
+  const shape = context.shape(model, key, () => caseShape(write, size, shared))
+  const { rowCount } = await runner.run(statementOf(shape, values.flat()))
   return rowCount
 }
 
-function caseShape(write: Write, size: number): StatementShape {
+/** The places of values that are the same for all rows: they are written once. What tells the rows apart is never among them. */
+function sharedPlaces(write: Write, rows: readonly Row[]): readonly number[] {
+  const { set, compared } = write
+  const telling = identifying(write)
+  const places = [...set, ...compared].flatMap((column, place) =>
+    place >= set.length && telling.includes(column) ? [] : [place],
+  )
+  const [first = []] = rows
+  return places.filter((place) => rows.every((row) => row[place] === first[place]))
+}
+
+function caseShape(write: Write, size: number, shared: readonly number[]): StatementShape {
   const { context, model, set } = write
   const { dialect } = context
-  const assignments = set.map((column, index) => sql`${columnOf(dialect, column)} = ${caseOf(write, size, index)}`)
-  const source = sql`update ${tableOf(dialect, model)} set ${sql.join(assignments)} where ${inList(write, size)}`
+  const assignments = set.map((column, place) => {
+    const value = shared.includes(place) ? slots(1, place)[0] : caseOf(write, size, place)
+    return sql`${columnOf(dialect, column)} = ${value}`
+  })
+  const source = sql`update ${tableOf(dialect, model)} set ${sql.join(assignments)} where ${inList(write, size, shared)}`
   return compileShape(dialect, source)
 }
 
@@ -108,16 +142,17 @@ function identifying({ model, compared }: Write): readonly ColumnModel[] {
 function caseOf(write: Write, size: number, at: number): RawBuilder<unknown> {
   const { context, set, compared } = write
   const width = set.length + compared.length
-  const columns = identifying(write)
+  const columns = identifying(write).map((column) => columnOf(context.dialect, column))
+  const places = identifying(write).map((column) => set.length + compared.indexOf(column))
+  const [only, ...others] = columns
+  const isSingle = only !== undefined && others.length === 0
   const whens = Array.from({ length: size }, (_, row) => {
     const values = slots(width, row * width)
-    const conditions = columns.map((column) => {
-      const value = values[set.length + compared.indexOf(column)]
-      return sql`${columnOf(context.dialect, column)} = ${value}`
-    })
+    if (isSingle) return sql`when ${values[places[0] as number]} then ${values[at]}`
+    const conditions = columns.map((column, i) => sql`${column} = ${values[places[i] as number]}`)
     return sql`when ${allOf(conditions)} then ${values[at]}`
   })
-  return sql`case ${sql.join(whens, sql` `)} end`
+  return sql`case ${isSingle ? only : sql``} ${sql.join(whens, sql` `)} end`
 }
 
 // ------------------------------------------------------------------------------------------------ deleting
@@ -171,13 +206,26 @@ async function absentRows(write: Write, rows: readonly SentChange[]): Promise<re
   return missingAmong(write, rows, arraysOf(outcome))
 }
 
-/** `(a, b) in ((?, ?), …)`, over the slots of rows whose values to set come first. */
-function inList(write: Write, size: number): RawBuilder<unknown> {
+/**
+ * `(a, b) in ((?, ?), …)`, over the slots of rows whose values to set come first.
+ *
+ * @param shared the places of values that are the same for all rows, by which the columns are compared alone
+ */
+function inList(write: Write, size: number, shared: readonly number[] = []): RawBuilder<unknown> {
   const { context, set, compared } = write
   const width = set.length + compared.length
-  const columns = tuple(compared.map((column) => columnOf(context.dialect, column)))
-  const lists = Array.from({ length: size }, (_, row) => tuple(slots(compared.length, row * width + set.length)))
-  return allOf([sql`${columns} in (${sql.join(lists)})`, ...areNull(context.dialect, write)])
+  const places = compared.map((_, i) => set.length + i)
+  const named = (place: number) => columnOf(context.dialect, compared[place - set.length] as ColumnModel)
+  const listed = places.filter((place) => !shared.includes(place))
+  const alike = places.filter((place) => shared.includes(place))
+  const lists = Array.from({ length: size }, (_, row) =>
+    tuple(listed.flatMap((place) => slots(1, row * width + place))),
+  )
+  return allOf([
+    sql`${tuple(listed.map(named))} in (${sql.join(lists)})`,
+    ...alike.map((place) => sql`${named(place)} = ${slots(1, place)[0]}`),
+    ...areNull(context.dialect, write),
+  ])
 }
 
 function missingAmong(write: Write, rows: readonly SentChange[], found: readonly Row[]): readonly number[] {

@@ -31,6 +31,16 @@ import {
 /** Rows in one statement: beyond this nothing is gained. */
 const ROWS_BY_ARRAYS = 5_000
 const ROWS_BY_VALUES = 1_000
+/** Rows of one batch where each is a statement: more would only be kept in memory longer. */
+const ROWS_BY_EACH = 1_000
+
+/** How many rows of these columns an INSERT, or a batch of them, has at most. */
+export function rowsAtOnce({ capabilities }: Dialect, columns: readonly ColumnModel[]): number {
+  const { batchInsert, maxParameters } = capabilities
+  if (batchInsert === 'arrays') return ROWS_BY_ARRAYS
+  if (batchInsert === 'each') return ROWS_BY_EACH
+  return Math.max(1, Math.min(ROWS_BY_VALUES, Math.floor(maxParameters / Math.max(1, columns.length))))
+}
 
 /** Rows of one shape on their way into a table. */
 interface Insertion {
@@ -229,9 +239,8 @@ interface ValuesText {
  */
 async function insertByValues(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
   const { context, runner, columns, encode, returning } = insertion
-  const { capabilities } = context.dialect
-  const answers = capabilities.insertReturning ? insertion.fetched : []
-  const limit = Math.min(ROWS_BY_VALUES, Math.floor(capabilities.maxParameters / Math.max(1, columns.length)))
+  const answers = context.dialect.capabilities.insertReturning ? insertion.fetched : []
+  const limit = rowsAtOnce(context.dialect, columns)
   const results: Row[] = []
   for (const chunk of chunksOf(rows.map(encode), limit, (row) => row)) {
     const outcome = await runner.run(valuesStatement(insertion, answers, chunk.rows, limit))

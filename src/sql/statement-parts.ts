@@ -9,6 +9,8 @@ export interface Runner {
   run(statement: Statement): Promise<Outcome>
   /** The same text with several sets of values, in order. */
   runEach(statement: Statement, parameterSets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]>
+  /** Whether what it runs is part of a transaction; absent where that is not known. */
+  inTransaction?(): boolean
 }
 
 /** The values of some columns, in their order. */

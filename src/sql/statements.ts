@@ -1,7 +1,7 @@
 import type { Outcome } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
-import { insertRows } from './insert.ts'
+import { insertRows, rowsAtOnce } from './insert.ts'
 import {
   type MemberOrder,
   type MemberPart,
@@ -81,6 +81,8 @@ export interface Statements {
     returning: readonly ColumnModel[],
     rows: readonly Row[],
   ): Promise<readonly Row[]>
+  /** How many rows with values for these columns {@link insertRows} sends at a time. */
+  rowsAtOnce(columns: readonly ColumnModel[]): number
   /**
    * Updates rows; a match value may be null. Gives the indexes of the rows whose match found no row. Run it in a
    * transaction.
@@ -154,6 +156,7 @@ function makeStatements(dialect: Dialect): Statements {
     selectJoined: (...select) => selectJoined(context, ...select),
     insertRows: (runner, model, columns, returning, rows) =>
       insertRows(context, runner, model, columns, returning, rows),
+    rowsAtOnce: (columns) => rowsAtOnce(dialect, columns),
     updateRows: async (runner, model, set, match, rows) => updateRows(context, runner, model, set, match, rows),
     upsertRows: async (runner, model, columns, rule, rows) => upsertRows(context, runner, model, columns, rule, rows),
     deleteRows: async (runner, model, match, rows) => deleteRows(context, runner, model, match, rows),

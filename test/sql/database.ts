@@ -60,6 +60,10 @@ export class Place implements Runner {
     return this.connection.runEach(statement, sets)
   }
 
+  inTransaction(): boolean {
+    return this.connection.transactionStatus === 'open'
+  }
+
   #note({ sql, name }: { readonly sql: string; readonly name?: string }): void {
     this.sent.push(sql)
     if (name !== undefined) this.names.set(name, sql)
