@@ -42,7 +42,9 @@ export async function cascadeWork(
  * orphan now.
  */
 async function findReplaced(unit: UnitOfWork, loadStored: LoadStored): Promise<void> {
-  for (const state of [...unit.dirty]) {
+  const replaced: InstanceState[] = []
+  for (const state of unit.dirty) if (state.relatedOriginals !== undefined) replaced.push(state)
+  for (const state of replaced) {
     for (const link of replacedUnseen(state)) {
       const [stored = null] = await loadStored(state, link)
       if (state.relatedOriginals?.get(link.index) === undefined) noteReplaced(state, link, stored)
@@ -79,7 +81,7 @@ export function reachesMore(unit: UnitOfWork, followed: ReadonlySet<InstanceStat
 
 /** Persistent instances that a relation owned and let go, and that nobody has taken since. */
 function doomOrphans(unit: UnitOfWork): void {
-  for (const parent of [...unit.dirty]) {
+  for (const parent of unit.dirty) {
     if (!parent.relationsChanged) continue
     for (const link of linksOf(parent.model)) {
       if (!link.ownsTarget) continue

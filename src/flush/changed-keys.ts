@@ -10,22 +10,34 @@ export function givesNewKey(state: InstanceState, link: RelationLink): boolean {
 
 /** Where the database does not pass a changed key on to the children, they have to be known. */
 export async function loadFollowers(unit: UnitOfWork, loadMembers: LoadMembers): Promise<void> {
-  const changed = [...unit.dirty].filter((state) => state.hasColumnChanges && !unit.doomed.has(state))
+  const changed: InstanceState[] = []
+  for (const state of unit.dirty) {
+    if (state.hasColumnChanges && hasFollowers(state) && !unit.doomed.has(state)) changed.push(state)
+  }
   for (const [model, states] of Map.groupBy(changed, (state) => state.model)) {
     for (const link of linksOf(model)) {
-      if (link.options.passiveUpdates !== false) continue
+      if (!isFollowed(link)) continue
       const owners = states.filter((state) => givesNewKey(state, link))
       if (owners.length > 0) await loadMembers(owners, link)
     }
   }
 }
 
+/** Whether there are relations whose children get a changed key from the program. */
+function hasFollowers({ model }: InstanceState): boolean {
+  return linksOf(model).some(isFollowed)
+}
+
+function isFollowed({ options }: RelationLink): boolean {
+  return options.passiveUpdates === false
+}
+
 /** The children that the database has given the new key of their parent: what is known of them says so too. */
 export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
   for (const link of linksOf(state.model)) {
     if (link.holder !== 'target' || link.options.viewOnly === true) continue
+    if (!isGivenOn(link, changes)) continue
     const given = link.pairs.filter(({ source }) => changes.has(source.index))
-    if (given.length === 0) continue
     for (const item of knownRelated(state, link)) {
       const child = stateOf(item)
       if (child.owner !== unit || child.status !== 'persistent') continue
@@ -36,4 +48,9 @@ export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes:
       }
     }
   }
+}
+
+function isGivenOn({ pairs }: RelationLink, changes: ReadonlyMap<number, unknown>): boolean {
+  for (const { source } of pairs) if (changes.has(source.index)) return true
+  return false
 }

@@ -140,8 +140,9 @@ function pick(values: readonly unknown[], places: readonly number[]): unknown[] 
 }
 
 async function runUpdates(step: UpdateStep, connection: Connection, made: Made, runner: Runner): Promise<void> {
+  const places = step.set.map(({ index }) => index)
   const rows = step.updates.map((update) => ({
-    set: step.set.map((column) => update.changes.get(column.index)),
+    set: changed(update.changes, places),
     match: matchValues(step, update, made),
   }))
   const missed = await connection.statements.updateRows(runner, step.model, step.set, step.match, rows)
@@ -155,13 +156,19 @@ async function runUpdates(step: UpdateStep, connection: Connection, made: Made, 
   throw staleRows('Updating', step.model, states, rows.length)
 }
 
+function changed(changes: ReadonlyMap<number, unknown>, places: readonly number[]): unknown[] {
+  const values = new Array<unknown>(places.length)
+  for (let i = 0; i < places.length; i++) values[i] = changes.get(places[i] as number)
+  return values
+}
+
 function matchValues(
   step: UpdateStep | DeleteStep,
   row: PendingUpdate | PendingDelete,
   made: Made,
 ): readonly unknown[] {
   const key = row.storedKey ?? keyValuesOf(step.model, made.get(row.state) as readonly unknown[])
-  return step.match.length > key.length ? [...key, row.storedVersion] : key
+  return step.match.length > key.length ? key.concat([row.storedVersion]) : key
 }
 
 async function runDeletes(step: DeleteStep, { statements }: Connection, runner: Runner): Promise<void> {

@@ -18,9 +18,11 @@ export interface Flight {
  */
 export function beginFlight(unit: UnitOfWork, work: FlushWork): Flight {
   const relations = work.related.map(takeRelations)
-  for (const state of [...work.unchanged, ...work.related]) {
-    state.originals = undefined
-    unit.dirty.delete(state)
+  for (const states of [work.unchanged, work.related]) {
+    for (const state of states) {
+      state.originals = undefined
+      unit.dirty.delete(state)
+    }
   }
   for (const { state } of work.inserts) state.originals = undefined
   for (const { state, replaces } of work.updates) {
@@ -100,12 +102,17 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
     const { state, changes, replaces } = update
     for (const [index, value] of changes) settleValue(state, index, value)
     if (replaces !== undefined) settleSwitched(unit, update)
-    else if (state.model.key.some((column) => changes.has(column.index))) rekeyed.add(state)
+    else if (changesKey(state, changes)) rekeyed.add(state)
     forgetMovedTargets(state, changes)
     if (replaces === undefined) settleFollowers(unit, state, changes)
     noteLateChanges(unit, state)
   }
   if (rekeyed.size > 0) unit.changeKeys([...rekeyed])
+}
+
+function changesKey({ model }: InstanceState, changes: ReadonlyMap<number, unknown>): boolean {
+  for (const { index } of model.key) if (changes.has(index)) return true
+  return false
 }
 
 /** Writes back what the statement stored, unless the program has changed the attribute meanwhile. */

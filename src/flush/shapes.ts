@@ -70,7 +70,11 @@ export function updateSteps(
   if (model.inheritance !== undefined)
     return updates.length === 0 ? [] : [{ kind: 'update', model, set: [], match, updates }]
   if (!model.batch) return updates.map((update) => updateStep(model, [update], updateShape(model, update), match))
-  const groups = Map.groupBy(updates, (update) => updateShape(model, update))
+  let last = ''
+  const groups = Map.groupBy(updates, (update) => {
+    if (!hasChangesOf(update, last)) last = updateShape(model, update)
+    return last
+  })
   return [...groups].map(([shape, group]) => updateStep(model, group, shape, match))
 }
 
@@ -81,6 +85,18 @@ function updateStep(
   match: readonly ColumnModel[],
 ): UpdateStep {
   return { kind: 'update', model, set: model.columns.filter(({ index }) => shape[index] !== '-'), match, updates }
+}
+
+/** Most rows of a flush change what the one before has changed. */
+function hasChangesOf({ changes }: PendingUpdate, shape: string): boolean {
+  let found = 0
+  for (let index = 0; index < shape.length; index++) {
+    if (shape[index] === '-') continue
+    found++
+    const value = changes.get(index)
+    if ((value === undefined && !changes.has(index)) || letterOf(value) !== shape[index]) return false
+  }
+  return found > 0 && found === changes.size
 }
 
 function updateShape(model: EntityModel, { changes }: PendingUpdate): string {

@@ -109,7 +109,8 @@ export class UniqueOrder {
 
   /** The other updates. */
   updates(split: SplitUpdates): PlanStep[] {
-    const others = this.#updates.filter((update) => !this.#early.has(update) && !this.#last.has(update))
+    const isOther = (update: PendingUpdate) => !this.#early.has(update) && !this.#last.has(update)
+    const others = this.#early.size + this.#last.size === 0 ? this.#updates : this.#updates.filter(isOther)
     return this.#inOrder(split(others))
   }
 

@@ -11,7 +11,9 @@ import type { ConnectionFor } from './run.ts'
  * @throws StaleDataError where a row is gone
  */
 export async function readUnreadVersions(unit: UnitOfWork, connectionFor: ConnectionFor): Promise<void> {
-  const unread = [...unit.dirty, ...unit.doomed].filter(lacksVersion)
+  const unread: InstanceState[] = []
+  for (const state of unit.dirty) if (lacksVersion(state)) unread.push(state)
+  for (const state of unit.doomed) if (lacksVersion(state)) unread.push(state)
   if (unread.length === 0) return
   for (const [model, states] of Map.groupBy(unread, (state) => state.model)) {
     const connection = await connectionFor(model)

@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
-import { isExpression } from './compile.ts'
 import type { Dialect } from './dialect.ts'
 import { ALONE, runsOf } from './rows.ts'
 import {
   allOf,
   columnOf,
   columnsKey,
+  holdsExpression,
   type Row,
   type Runner,
   rowEncoder,
@@ -55,6 +55,7 @@ export async function runWrites(
   together: (write: Write) => Promise<readonly number[]>,
   alone: (write: Write) => Promise<readonly number[]>,
 ): Promise<readonly number[]> {
+  if (changes.length > 0 && areAlike(changes)) return together(writeOf(base, changes))
   const missing: number[] = []
   for (const run of runsOf(changes, kindOf)) {
     const write = writeOf(base, run.rows)
@@ -64,9 +65,19 @@ export async function runWrites(
   return missing
 }
 
+/** Whether all of them can travel together, as most do. */
+function areAlike(changes: readonly Change[]): boolean {
+  const { match: first } = changes[0] as Change
+  for (const { set, match } of changes) {
+    if (holdsExpression(set) || holdsExpression(match)) return false
+    for (let i = 0; i < match.length; i++) if ((match[i] === null) !== (first[i] === null)) return false
+  }
+  return true
+}
+
 /** Expressions travel alone; other rows with those that have nulls at the same places. */
 function kindOf({ set, match }: Change): string {
-  if (set.some(isExpression) || match.some(isExpression)) return ALONE
+  if (holdsExpression(set) || holdsExpression(match)) return ALONE
   return match.map((value) => (value === null ? 'n' : 'v')).join('')
 }
 
@@ -91,7 +102,7 @@ export function writeKey({ verb, set, compared, nulls }: Write): string {
 
 /** The values of a change in the order in which its statement numbers them. */
 export function valuesOf({ set, match }: Change): Row {
-  return [...set, ...match]
+  return set.length === 0 ? match : set.concat(match)
 }
 
 /** `a = … and b is null`: where the row of a change is found. */
@@ -129,5 +140,7 @@ function matchedRows(outcome: Outcome | undefined): number {
 
 /** The indexes of the rows that were not matched. */
 export function unmatched<T>(rows: readonly T[], wasMatched: (row: T, index: number) => boolean): number[] {
-  return rows.flatMap((row, index) => (wasMatched(row, index) ? [] : [index]))
+  const indexes: number[] = []
+  for (let index = 0; index < rows.length; index++) if (!wasMatched(rows[index] as T, index)) indexes.push(index)
+  return indexes
 }

@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import type { Statement } from '../drivers/index.ts'
 import { ArgumentError } from '../errors.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import { writeByArrays } from './array-writes.ts'
@@ -7,6 +6,7 @@ import { deleteByList, updateByCase } from './case-writes.ts'
 import { compileShape, compileSource } from './compile.ts'
 import {
   columnOf,
+  parameterSets,
   type Row,
   type Runner,
   type StatementContext,
@@ -80,12 +80,8 @@ function writeEach(part: Write): Promise<readonly number[]> {
   const shape = context.shape(model, `one ${writeKey(part)}`, () =>
     compileShape(context.dialect, source(part, slots(set.length), slots(compared.length, set.length))),
   )
-  const statements = rows.map((row) => statementOf(shape, valuesOf(row)))
-  return runForEach(
-    runner,
-    statements[0] as Statement,
-    statements.map(({ parameters }) => parameters),
-  )
+  const sets = parameterSets(shape, rows.map(valuesOf))
+  return runForEach(runner, { ...statementOf(shape, []), parameters: sets[0] ?? [] }, sets)
 }
 
 /** A change that holds expressions has a text of its own, which is not kept. */
