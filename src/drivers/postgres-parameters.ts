@@ -46,9 +46,17 @@ function encode(value: unknown, position: number): WireValue {
 function encodeObject(value: object, position: number): string {
   if (Array.isArray(value)) return encodeArray(value, position)
   if (!isDate(value)) return jsonText(value, position)
+  const time = value.getTime()
+  if (time === lastTime) return lastText
   checkDate(value, position)
-  return timestampText(value)
+  lastTime = time
+  lastText = timestampText(value)
+  return lastText
 }
+
+/** The moment that was written last, and its text: rows written together have few different ones. */
+let lastTime = Number.NaN
+let lastText = ''
 
 /** ISO 8601 in UTC; PostgreSQL writes years before 1 as BC and those after 9999 without a sign. */
 function timestampText(date: Date): string {
@@ -61,16 +69,29 @@ function timestampText(date: Date): string {
 
 /** The text of an array: numbers as they are, everything else in quotes. */
 function encodeArray(values: readonly unknown[], position: number): string {
-  let text = '{'
-  for (let at = 0; at < values.length; at++) {
-    if (at > 0) text += ','
-    text += encodeElement(values[at], position)
-  }
-  return `${text}}`
+  if (areAll(values, isPlain)) return `{${values.join(',')}}`
+  if (areAll(values, isText) && !special.test(values.join(','))) return `{"${values.join('","')}"}`
+  const texts = new Array<string>(values.length)
+  for (let at = 0; at < values.length; at++) texts[at] = encodeElement(values[at], position)
+  return `{${texts.join(',')}}`
+}
+
+/** Asks of holes too, unlike `every`. */
+function areAll(values: readonly unknown[], is: (value: unknown) => boolean): boolean {
+  for (let at = 0; at < values.length; at++) if (!is(values[at])) return false
+  return true
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
 }
 
 function encodeElement(value: unknown, position: number): string {
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value)
+  if (isPlain(value)) return String(value)
   if (value === null) return 'NULL'
   if (Array.isArray(value)) return encodeArray(value, position)
   const encoded = encode(value, position)
@@ -78,6 +99,9 @@ function encodeElement(value: unknown, position: number): string {
   return `"\\\\x${encoded.toString('hex')}"`
 }
 
+/** What stands with a backslash before it inside of quotes. */
+const special = /["\\]/
+
 function quote(text: string): string {
-  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`
+  return special.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`
 }

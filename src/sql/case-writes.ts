@@ -17,7 +17,16 @@ import {
   tableOf,
   tuple,
 } from './statement-parts.ts'
-import { areNull, type SentChange, unmatched, valuesOf, type Write, writeKey } from './write-parts.ts'
+import {
+  areNull,
+  identifying,
+  type SentChange,
+  sharedPlaces,
+  unmatched,
+  valuesOf,
+  type Write,
+  writeKey,
+} from './write-parts.ts'
 
 /** The server goes through the branches of a CASE one by one: with twice as many rows each takes twice as long. */
 const UPDATES_AT_ONCE = 256
@@ -112,17 +121,6 @@ async function runUpdate(write: Write, rows: readonly SentChange[]): Promise<num
   return rowCount
 }
 
-/** The places of values that are the same for all rows: they are written once. What tells the rows apart is never among them. */
-function sharedPlaces(write: Write, rows: readonly Row[]): readonly number[] {
-  const { set, compared } = write
-  const telling = identifying(write)
-  const places = [...set, ...compared].flatMap((column, place) =>
-    place >= set.length && telling.includes(column) ? [] : [place],
-  )
-  const [first = []] = rows
-  return places.filter((place) => rows.every((row) => row[place] === first[place]))
-}
-
 function caseShape(write: Write, size: number, shared: readonly number[]): StatementShape {
   const { context, model, set } = write
   const { dialect } = context
@@ -132,11 +130,6 @@ function caseShape(write: Write, size: number, shared: readonly number[]): State
   })
   const source = sql`update ${tableOf(dialect, model)} set ${sql.join(assignments)} where ${inList(write, size, shared)}`
   return compileShape(dialect, source)
-}
-
-/** Columns that tell the rows of one write apart: the key alone where it is among those compared. */
-function identifying({ model, compared }: Write): readonly ColumnModel[] {
-  return model.key.every((column) => compared.includes(column)) ? model.key : compared
 }
 
 function caseOf(write: Write, size: number, at: number): RawBuilder<unknown> {

@@ -45,6 +45,7 @@ export function returnedRows(returned: Returned, sent: readonly Row[], rows: rea
   if (rows.length !== sent.length) throw lostRows(returned, sent.length, rows.length)
   const found = returned.match === 'serial' ? bySerial(returned, rows) : byKey(returned, sent, rows)
   const decode = rowDecoder(context.dialect, returning)
+  if (returned.fetched.length === returning.length) return found.map(decode)
   return found.map((row) => decode(row.slice(0, returning.length)))
 }
 
@@ -52,7 +53,8 @@ export function returnedRows(returned: Returned, sent: readonly Row[], rows: rea
 function bySerial({ model, fetched }: Returned, rows: readonly Row[]): readonly Row[] {
   const place = fetched.indexOf(model.key[0] as ColumnModel)
   const keyOf = (row: Row) => row[place] as number | bigint
-  return [...rows].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+  const isAscending = rows.every((row, at) => at === 0 || keyOf(rows[at - 1] as Row) <= keyOf(row))
+  return isAscending ? rows : [...rows].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 }
 
 function byKey(returned: Returned, sent: readonly Row[], rows: readonly Row[]): readonly Row[] {

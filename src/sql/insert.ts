@@ -13,6 +13,7 @@ import {
   columnsKey,
   holdsExpression,
   isWide,
+  listName,
   parameterSets,
   type Row,
   type Runner,
@@ -24,8 +25,8 @@ import {
   statementOf,
   tableOf,
   transpose,
-  unnested,
-  unnestedNames,
+  typedSlot,
+  unnestedAt,
 } from './statement-parts.ts'
 
 /** Rows in one statement: beyond this nothing is gained. */
@@ -203,21 +204,38 @@ function readingArrays(compiled: Pick<Statement, 'sql' | 'parameters'>, columns:
 /** `insert … select … from unnest($1, …) order by ordinality`: one text for any number of rows. */
 async function insertByArrays(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
   const { runner, columns, encode, fetched } = insertion
-  const shape = arrayShape(insertion)
   const results: Row[] = []
   for (const chunk of chunksOf(rows.map(encode), ROWS_BY_ARRAYS, (row) => row)) {
-    const outcome = await runner.run(statementOf(shape, transpose(chunk.rows, columns.length), fetched))
+    const lists = transpose(chunk.rows, columns.length)
+    const shared = sharedColumns(lists)
+    const values = lists.map((list, place) => (shared.includes(place) ? list[0] : list))
+    const outcome = await runner.run(statementOf(arrayShape(insertion, shared), values, fetched))
     const sent = rows.slice(chunk.start, chunk.start + chunk.rows.length)
     for (const row of returnedRows(insertion, sent, arraysOf(outcome))) results.push(row)
   }
   return results
 }
 
-function arrayShape({ context, model, columns, fetched }: Insertion): StatementShape {
-  return context.shape(model, `insert many ${columnsKey(columns)} returning ${columnsKey(fetched)}`, () => {
+/** The columns that have the same value in all rows, which is sent once: flags, counters at their beginning. One is left to be a list. */
+function sharedColumns(lists: readonly (readonly unknown[])[]): readonly number[] {
+  const shared = lists.flatMap((list, place) => (isSame(list) ? [place] : []))
+  return shared.length < lists.length ? shared : shared.slice(1)
+}
+
+function isSame(list: readonly unknown[]): boolean {
+  for (let at = 1; at < list.length; at++) if (list[at] !== list[0]) return false
+  return true
+}
+
+function arrayShape({ context, model, columns, fetched }: Insertion, shared: readonly number[]): StatementShape {
+  const key = `insert many ${columnsKey(columns)} sharing ${shared.join(',')} returning ${columnsKey(fetched)}`
+  return context.shape(model, key, () => {
     const { dialect } = context
-    const values = sql.join(unnestedNames(columns).map((name) => sql`v.${name}`))
-    const ordered = sql`select ${values} from ${unnested(dialect, columns)} order by v.n`
+    const values = columns.map((column, place) =>
+      shared.includes(place) ? typedSlot(dialect, column, place) : sql`v.${listName(place)}`,
+    )
+    const places = columns.flatMap((_, place) => (shared.includes(place) ? [] : [place]))
+    const ordered = sql`select ${sql.join(values)} from ${unnestedAt(dialect, columns, places)} order by v.n`
     const into = sql`insert into ${tableOf(dialect, model)} (${columnList(dialect, columns)})`
     return compileShape(dialect, sql`${into} ${ordered}${returningClause(dialect, fetched)}`)
   })

@@ -91,27 +91,35 @@ export function tuple(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown
   return only !== undefined && others.length === 0 ? only : sql`(${sql.join([...parts])})`
 }
 
-/** `$1::int8[], $2::text[]`: array parameters for columns, from one slot on. Only where keys travel as arrays. */
-function arrayParameters(dialect: Dialect, columns: readonly ColumnModel[], from = 0): RawBuilder<unknown> {
-  const casts = columns.map((column, index) => {
-    const element = dialect.product.arrayElement?.(column.type) ?? 'text'
-    return sql`${new Slot(from + index)}::${sql.raw(element)}[]`
-  })
-  return sql.join(casts)
+/** The element type that values of a column travel as. Only where keys travel as arrays. */
+function elementType(dialect: Dialect, column: ColumnModel): RawBuilder<unknown> {
+  return sql.raw(dialect.product.arrayElement?.(column.type) ?? 'text')
+}
+
+/** `$1::int8`: a single value of a column. */
+export function typedSlot(dialect: Dialect, column: ColumnModel, place: number): RawBuilder<unknown> {
+  return sql`${new Slot(place)}::${elementType(dialect, column)}`
 }
 
 /**
  * Array parameters as rows: `unnest($1::…, …) with ordinality as v(c0, c1, n)`, where n counts from 1. Only where keys
  * travel as arrays.
+ *
+ * @param places those of the columns that travel so; each has the slot and the name of its place
  */
-export function unnested(dialect: Dialect, columns: readonly ColumnModel[]): RawBuilder<unknown> {
-  const names = sql.join([...unnestedNames(columns), sql.id('n')])
-  return sql`unnest(${arrayParameters(dialect, columns)}) with ordinality as v(${names})`
+export function unnestedAt(
+  dialect: Dialect,
+  columns: readonly ColumnModel[],
+  places: readonly number[],
+): RawBuilder<unknown> {
+  const arrays = places.map((place) => sql`${typedSlot(dialect, columns[place] as ColumnModel, place)}[]`)
+  const names = sql.join([...places.map(listName), sql.id('n')])
+  return sql`unnest(${sql.join(arrays)}) with ordinality as v(${names})`
 }
 
-/** The columns of {@link unnested}, without the position. */
-export function unnestedNames(columns: readonly ColumnModel[]): RawBuilder<unknown>[] {
-  return columns.map((_, index) => sql.id(`c${index}`))
+/** The column of {@link unnestedAt} at a place. */
+export function listName(place: number): RawBuilder<unknown> {
+  return sql.id(`c${place}`)
 }
 
 // ------------------------------------------------------------------------------------------------ values
@@ -173,7 +181,13 @@ export function keyText(columns: readonly ColumnModel[], values: Row): string {
 
 /** Rows by column, each column an array: what array parameters hold. */
 export function transpose(rows: readonly Row[], width: number): unknown[][] {
-  return Array.from({ length: width }, (_, index) => rows.map((row) => row[index]))
+  return Array.from({ length: width }, (_, index) => columnAt(rows, index))
+}
+
+function columnAt(rows: readonly Row[], index: number): unknown[] {
+  const values = new Array<unknown>(rows.length)
+  for (let at = 0; at < rows.length; at++) values[at] = (rows[at] as Row)[index]
+  return values
 }
 
 /** Whether integers of these columns can be beyond 2^53. */

@@ -105,6 +105,22 @@ export function valuesOf({ set, match }: Change): Row {
   return set.length === 0 ? match : set.concat(match)
 }
 
+/** Columns that tell the rows of one write apart: the key alone where it is among those compared. */
+export function identifying({ model, compared }: Write): readonly ColumnModel[] {
+  return model.key.every((column) => compared.includes(column)) ? model.key : compared
+}
+
+/** The places of values that are the same for all rows: they are written once. What tells the rows apart is never among them. */
+export function sharedPlaces(write: Write, rows: readonly Row[]): readonly number[] {
+  const { set, compared } = write
+  const telling = identifying(write)
+  const places = [...set, ...compared].flatMap((column, place) =>
+    place >= set.length && telling.includes(column) ? [] : [place],
+  )
+  const [first = []] = rows
+  return places.filter((place) => rows.every((row) => row[place] === first[place]))
+}
+
 /** `a = … and b is null`: where the row of a change is found. */
 export function matching(
   dialect: Dialect,
