@@ -223,7 +223,7 @@ function sharedColumns(lists: readonly (readonly unknown[])[]): readonly number[
 }
 
 function isSame(list: readonly unknown[]): boolean {
-  for (let at = 1; at < list.length; at++) if (list[at] !== list[0]) return false
+  for (let at = 1; at < list.length; at++) if (!Object.is(list[at], list[0])) return false
   return true
 }
 
@@ -247,9 +247,8 @@ function arrayShape({ context, model, columns, fetched }: Insertion, shared: rea
 interface ValuesText {
   readonly before: string
   readonly behind: string
-  readonly list: string
-  /** Names of the few lengths that are kept prepared. */
-  readonly names: Map<number, string>
+  /** Names of the few lengths that are kept prepared, by list and length. */
+  readonly names: Map<string, string>
 }
 
 /**
@@ -276,12 +275,39 @@ function valuesStatement(
   limit: number,
 ): Statement {
   const text = valuesText(insertion, answers)
-  const statement = `${text.before}${new Array(rows.length).fill(text.list).join(', ')}${text.behind}`
+  const literals = insertion.columns.map((_, place) => literalOf(rows, place))
+  const list = `(${literals.map((literal) => literal ?? '?').join(', ')})`
+  const statement = `${text.before}${new Array(rows.length).fill(list).join(', ')}${text.behind}`
   const kept = rows.length === limit || rows.length === largestSize(rows.length)
-  const name = kept ? (text.names.get(rows.length) ?? statementName(statement)) : undefined
-  if (name !== undefined) text.names.set(rows.length, name)
-  const reading = readingArrays({ sql: statement, parameters: rows.flat() }, answers)
+  const key = `${rows.length} ${list}`
+  const name = kept ? (text.names.get(key) ?? statementName(statement)) : undefined
+  if (name !== undefined) text.names.set(key, name)
+  const reading = readingArrays({ sql: statement, parameters: valuesExcept(rows, literals) }, answers)
   return name === undefined ? reading : { ...reading, name }
+}
+
+/**
+ * What all rows have at a place, where that is written as well as sent: each value sent costs as much as the next. Only these few, so
+ * that there are few texts.
+ */
+function literalOf(rows: readonly Row[], place: number): 'null' | '0' | '1' | undefined {
+  const value = rows[0]?.[place]
+  const literal = literalFor(value)
+  return literal !== undefined && rows.every((row) => Object.is(row[place], value)) ? literal : undefined
+}
+
+function literalFor(value: unknown): 'null' | '0' | '1' | undefined {
+  if (value === null) return 'null'
+  if (value === true || value === 1) return '1'
+  // Not the negative zero, which a column of doubles keeps.
+  return value === false || Object.is(value, 0) ? '0' : undefined
+}
+
+function valuesExcept(rows: readonly Row[], literals: readonly (string | undefined)[]): unknown[] {
+  const places = literals.flatMap((literal, place) => (literal === undefined ? [place] : []))
+  const values: unknown[] = []
+  for (const row of rows) for (const place of places) values.push(row[place])
+  return values
 }
 
 function valuesText({ context, model, columns }: Insertion, answers: readonly ColumnModel[]): ValuesText {
@@ -291,8 +317,7 @@ function valuesText({ context, model, columns }: Insertion, answers: readonly Co
     const source = sql`${into} values ${new Slot(0)}${returningClause(dialect, answers)}`
     const compiled = compileSource(dialect, source).sql
     const at = compiled.indexOf(') values ?') + ') values '.length
-    const list = `(${columns.map(() => '?').join(', ')})`
-    return { before: compiled.slice(0, at), behind: compiled.slice(at + 1), list, names: new Map() }
+    return { before: compiled.slice(0, at), behind: compiled.slice(at + 1), names: new Map() }
   })
 }
 

@@ -118,7 +118,7 @@ export function sharedPlaces(write: Write, rows: readonly Row[]): readonly numbe
     place >= set.length && telling.includes(column) ? [] : [place],
   )
   const [first = []] = rows
-  return places.filter((place) => rows.every((row) => row[place] === first[place]))
+  return places.filter((place) => rows.every((row) => Object.is(row[place], first[place])))
 }
 
 /** `a = … and b is null`: where the row of a change is found. */
