@@ -29,19 +29,20 @@ export function insertSteps(
 }
 
 function hasShape({ values }: PendingInsert, shape: string): boolean {
-  for (let i = 0; i < shape.length; i++) if (shape[i] !== letterAt(values[i])) return false
+  for (let i = 0; i < shape.length; i++) {
+    const value = values[i]
+    // Plain values, which most are, without a look for what an expression has.
+    const letter = typeof value === 'object' ? letterOf(value) : value === undefined ? '-' : 'v'
+    if (shape[i] !== letter) return false
+  }
   return true
 }
 
 /** One letter a column: left to the database, computed by an expression, or a value. */
 function insertShape(model: EntityModel, { values }: PendingInsert): string {
   let shape = ''
-  for (let i = 0; i < model.columns.length; i++) shape += letterAt(values[i])
+  for (let i = 0; i < model.columns.length; i++) shape += values[i] === undefined ? '-' : letterOf(values[i])
   return shape
-}
-
-function letterAt(value: unknown): string {
-  return value === undefined ? '-' : letterOf(value)
 }
 
 function letterOf(value: unknown): string {
