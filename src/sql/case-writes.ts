@@ -28,8 +28,8 @@ import {
   writeKey,
 } from './write-parts.ts'
 
-/** The server goes through the branches of a CASE one by one: with twice as many rows each takes twice as long. */
-const UPDATES_AT_ONCE = 256
+/** The server goes through the branches of a CASE one by one: with twice as many rows each takes longer. */
+const UPDATES_AT_ONCE = 512
 const DELETES_AT_ONCE = 1_024
 
 /**

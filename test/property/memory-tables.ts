@@ -48,6 +48,7 @@ export class MemoryTables {
   /** What the flush takes for a connection: only the statements that it issues. */
   connection(): Connection {
     const statements = {
+      rowsAtOnce: () => 1_000,
       insertRows: async (
         _: unknown,
         model: EntityModel,
