@@ -22,6 +22,7 @@
  *
  * A Date has milliseconds: further digits are cut off.
  */
+import { startOfDay } from '../support/index.ts'
 import type { Statement } from './driver.ts'
 import type { MysqlField } from './mysql-client.ts'
 import { parseTimestamp } from './postgres-types.ts'
@@ -102,9 +103,7 @@ function unpackTime(value: unknown): unknown {
   const year = bytes.charCodeAt(0) + bytes.charCodeAt(1) * 256
   const seconds = length < 7 ? 0 : (bytes.charCodeAt(4) * 60 + bytes.charCodeAt(5)) * 60 + bytes.charCodeAt(6)
   const milliseconds = length < 11 ? 0 : Math.trunc(microseconds(bytes) / 1000)
-  const date = new Date(Date.UTC(year, month - 1, day) + seconds * 1000 + milliseconds)
-  if (year < 100) date.setUTCFullYear(year, month - 1, day)
-  return date
+  return new Date(startOfDay(year, month, day) + seconds * 1000 + milliseconds)
 }
 
 function microseconds(bytes: string): number {

@@ -22,6 +22,8 @@
  * a time that no Date can hold, and a date that is not between the years 1 and 9999, stay the server's text.
  */
 
+import { startOfDay } from '../support/index.ts'
+
 /** Makes a value of a column's text; undefined stands for the text itself. */
 export type Parser = ((text: string) => unknown) | undefined
 
@@ -130,9 +132,8 @@ export function parseTimestamp(text: string): Date | number | string {
   if (year < 100 || (end !== text.length && !(text.length === end + 3 && text.endsWith('+00')))) {
     return parseOddTimestamp(text)
   }
-  return new Date(
-    Date.UTC(year, two(text, 5) - 1, two(text, 8), two(text, 11), two(text, 14), two(text, 17), milliseconds),
-  )
+  const seconds = (two(text, 11) * 60 + two(text, 14)) * 60 + two(text, 17)
+  return new Date(startOfDay(year, two(text, 5), two(text, 8)) + seconds * 1000 + milliseconds)
 }
 
 const oddTimestamp =

@@ -1,4 +1,5 @@
 import { ArgumentError, DataError } from '../errors.ts'
+import { startOfDay } from '../support/index.ts'
 
 const ZERO = 48
 const WIDE_TIMESTAMP =
@@ -11,12 +12,26 @@ const WIDE_TIMESTAMP =
  * @throws DataError when the text is of another form
  */
 export function readTimestamp(text: string): Date {
-  if (text.length === 23 && isPlain(text)) return new Date(plainTime(text) + millisecondsAt(text))
-  if (text.length === 19 && isPlain(text)) return new Date(plainTime(text))
-  return readAnyTimestamp(text)
+  const time = text.length === 23 || text.length === 19 ? plainTime(text) : Number.NaN
+  return Number.isNaN(time) ? readAnyTimestamp(text) : new Date(time)
 }
 
-function isPlain(text: string): boolean {
+/** The time of a text of the plain form, in milliseconds; NaN for one of another form. */
+function plainTime(text: string): number {
+  if (!hasPlainSeparators(text)) return Number.NaN
+  const year = two(text, 0) * 100 + two(text, 2)
+  const month = two(text, 5)
+  const day = two(text, 8)
+  const hour = two(text, 11)
+  const minute = two(text, 14)
+  const second = two(text, 17)
+  const milliseconds = text.length === 19 ? 0 : millisecondsAt(text)
+  // The sign of one of them is the sign of all of them together.
+  if (year < 1000 || month < 1 || month > 12 || (day | hour | minute | second | milliseconds) < 0) return Number.NaN
+  return startOfDay(year, month, day) + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds
+}
+
+function hasPlainSeparators(text: string): boolean {
   const separator = text.charCodeAt(10)
   return (
     text.charCodeAt(4) === 45 &&
@@ -24,38 +39,23 @@ function isPlain(text: string): boolean {
     (separator === 32 || separator === 84) &&
     text.charCodeAt(13) === 58 &&
     text.charCodeAt(16) === 58 &&
-    (text.length === 19 || text.charCodeAt(19) === 46) &&
-    text.charCodeAt(0) !== ZERO &&
-    areDigits(text)
+    (text.length === 19 || text.charCodeAt(19) === 46)
   )
 }
 
-function areDigits(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) {
-    if (at === 4 || at === 7 || at === 10 || at === 13 || at === 16 || at === 19) continue
-    const digit = text.charCodeAt(at) - ZERO
-    if (digit < 0 || digit > 9) return false
-  }
-  return true
-}
+/** So far below zero that no digits beside it make up for it. */
+const NO_DIGIT = -100_000
 
-function plainTime(text: string): number {
-  return Date.UTC(
-    two(text, 0) * 100 + two(text, 2),
-    two(text, 5) - 1,
-    two(text, 8),
-    two(text, 11),
-    two(text, 14),
-    two(text, 17),
-  )
-}
-
+/** The number of two digits. A character below or above the digits makes one of four differences negative. */
 function two(text: string, at: number): number {
-  return (text.charCodeAt(at) - ZERO) * 10 + (text.charCodeAt(at + 1) - ZERO)
+  const tens = text.charCodeAt(at) - ZERO
+  const ones = text.charCodeAt(at + 1) - ZERO
+  return (tens | ones | (9 - tens) | (9 - ones)) < 0 ? NO_DIGIT : tens * 10 + ones
 }
 
 function millisecondsAt(text: string): number {
-  return (text.charCodeAt(20) - ZERO) * 100 + two(text, 21)
+  const hundreds = text.charCodeAt(20) - ZERO
+  return hundreds > 9 ? NO_DIGIT : hundreds * 100 + two(text, 21)
 }
 
 /** The rare forms: offsets, microseconds, years before 1000 or beyond 9999. */

@@ -1,4 +1,5 @@
 export { AsyncContext, bindContext } from './async-context.ts'
+export { startOfDay } from './calendar.ts'
 export type { Clock, ClockTimer } from './clock.ts'
 export { nextTurn, systemClock } from './clock.ts'
 export type { DeadlineOptions } from './deadline.ts'
