@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { LockNotAvailableError, on, StaleDataError, sql } from '../../src/index.ts'
+import { ArgumentError, LockNotAvailableError, on, StaleDataError, sql } from '../../src/index.ts'
 import { onEvery } from '../support/index.ts'
 import { Architect, Company, Employee, Engineer, Manager, oneOfEach, openStaff, Project, Tester } from './staff.ts'
 
@@ -276,6 +276,27 @@ onEvery({}, (db) => {
     expect(await session.query(Employee).delete()).toBe(3)
     await session.commit()
     expect(await session.scalars(sql`select id from engineers`)).toEqual([])
+  })
+
+  it('plain rows are refused for every class of a family, by the name of the call and of the class, before anything is sent', async () => {
+    const { Sessions, statements } = await openStaff(db)
+    await using session = Sessions()
+    const row = { id: 1, name: 'ann' }
+    const calls = {
+      'session.insert(Employee,': () => session.insert(Employee, [row]),
+      'session.insert(Manager,': () => session.insert(Manager, [{ ...row, level: 1 }], { returning: true }),
+      'session.insert(Engineer,': () => session.insert(Engineer, [{ ...row, language: 'c' }]),
+      'session.update(Employee,': () => session.update(Employee, [row]),
+      'session.upsert(Employee,': () => session.upsert(Employee, [row], { on: ['id'] }),
+      'session.upsert(Engineer,': () => session.upsert(Engineer, [{ ...row, language: 'c' }], { on: ['id'] }),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      const error = await (async () => call())().catch((failure: unknown) => failure)
+      expect(error).toBeInstanceOf(ArgumentError)
+      expect((error as Error).message).toContain(name)
+      expect((error as Error).message).toContain('add instances instead')
+    }
+    statements.expectCount(0)
   })
 })
 
