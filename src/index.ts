@@ -43,13 +43,17 @@ export {
 export * from './errors.ts'
 export {
   type ContainsEagerOptions,
+  type CriteriaContext,
+  type CriteriaOptions,
   containsEager,
+  criteria,
   defaultload,
   defer,
   immediate,
   type JoinedOptions,
   joined,
   type KeysetPage,
+  LoaderCriteria,
   LoaderOption,
   lazy,
   loadOnly,
@@ -75,6 +79,7 @@ export {
   selectin,
   undefer,
   undeferGroup,
+  withoutCriteria,
 } from './loading/index.ts'
 export {
   bigint,

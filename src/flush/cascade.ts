@@ -5,6 +5,7 @@ import {
   knownCollection,
   knownRelated,
   lostRelated,
+  mayHideOne,
   stateOf,
   type UnitOfWork,
 } from '../state/index.ts'
@@ -132,5 +133,6 @@ function isTakenByOther(member: InstanceState, parent: InstanceState, link: Rela
 
 /** Whether all members are in memory. */
 function isKnown(state: InstanceState, link: RelationLink): boolean {
-  return link.toMany ? knownCollection(state, link)?.isWhole === true : state.related?.[link.index] !== undefined
+  if (link.toMany) return knownCollection(state, link)?.isWhole === true
+  return state.related?.[link.index] !== undefined && !mayHideOne(state, link)
 }

@@ -19,9 +19,9 @@ import { ArgumentError } from '../errors.ts'
 import { linkOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { type Comparison, compare, comparisonNode } from './comparison.ts'
+import type { Condition } from './condition.ts'
 import type { EntityTable } from './entity-table.ts'
 import { evaluatorOf } from './evaluate.ts'
-import type { Condition } from './query-state.ts'
 import { readRelationComparison } from './related-values.ts'
 import { type Located, locate, type Scope } from './scope.ts'
 import { translate } from './translate.ts'
@@ -147,8 +147,7 @@ function comparisonCondition(
  *
  * @throws ArgumentError for unknown properties, for undefined, and for values that do not fit their column
  */
-export function readFilters(table: EntityTable, filters: unknown): Condition[] {
-  const call = 'filterBy()'
+export function readFilters(table: EntityTable, filters: unknown, call = 'filterBy()'): Condition[] {
   if (typeof filters !== 'object' || filters === null || Array.isArray(filters)) {
     throw new ArgumentError(`${call} takes an object of property values, not ${describeValue(filters)}.`)
   }

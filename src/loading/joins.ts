@@ -1,7 +1,8 @@
-import { JoinNode, type JoinType, type OperationNode, RawNode } from 'kysely'
+import { AndNode, JoinNode, type JoinType, type OperationNode, RawNode } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { nameOf, type RelationLink } from '../mapping/index.ts'
 import { checkOptions, describeValue, rule } from '../support/index.ts'
+import { type Condition, oncePerCriteria } from './condition.ts'
 import { readWhere } from './conditions.ts'
 import { aliasedTable, type EntityTable, standsFor } from './entity-table.ts'
 import { hasOwnCondition } from './own-condition.ts'
@@ -70,10 +71,44 @@ function joinOf(
   const scope = scopeIn(own, state)
   const joined = { ...scope, joined: [...scope.joined, table] }
   const extra = on === undefined ? undefined : readWhere(joined, `${call} on`, [on])
-  const nodes = joinNodes(type, parent, link, table, extra?.toNode())
-  const isPlain = extra === undefined && !hasOwnCondition(link)
-  const shape = isPlain ? `${type} ${parent.name}.${link.index} ${as}` : undefined
-  return { table, link, parent: parent.name, shape, values: [], toNodes: () => nodes }
+  const given = extra === undefined ? [] : [extra]
+  const join = { type, parent, link, table }
+  const under: Join['under'] = oncePerCriteria((criteria) => joinWith(join, [...given, ...criteria.of(table)], under))
+  return joinWith(join, given, under)
+}
+
+/** A join of a table to another along a relation. */
+interface JoinPlace {
+  readonly type: JoinType
+  readonly parent: EntityTable
+  readonly link: RelationLink
+  readonly table: EntityTable
+}
+
+function joinWith(
+  { type, parent, link, table }: JoinPlace,
+  conditions: readonly Condition[],
+  under: Join['under'],
+): Join {
+  const nodes = joinNodes(type, parent, link, table, allOf(conditions))
+  const shapes = conditions.map(({ shape }) => shape)
+  const isKnown = !hasOwnCondition(link) && shapes.every((shape) => shape !== undefined)
+  const also = shapes.length === 0 ? '' : ` on(${shapes.join(';')})`
+  return {
+    table,
+    link,
+    parent: parent.name,
+    shape: isKnown ? `${type} ${parent.name}.${link.index} ${table.name}${also}` : undefined,
+    values: isKnown ? conditions.flatMap(({ values }) => values) : [],
+    toNodes: () => nodes,
+    under,
+  }
+}
+
+/** All of the conditions; undefined where there are none. */
+export function allOf(conditions: readonly Condition[]): OperationNode | undefined {
+  const nodes = conditions.map((condition) => condition.toNode())
+  return nodes.length === 0 ? undefined : nodes.reduce((all, next) => AndNode.create(all, next))
 }
 
 function refuseTaken(own: EntityTable, { joins }: QueryState, call: string, link: RelationLink, name: string): void {

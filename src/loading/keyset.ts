@@ -4,9 +4,10 @@ import { ArgumentError } from '../errors.ts'
 import { nameOf } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
 import { encodeOperand } from './comparison.ts'
+import type { Condition } from './condition.ts'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
 import { readOrderBy } from './orderings.ts'
-import type { Condition, Ordering, QueryState } from './query-state.ts'
+import type { Ordering, QueryState } from './query-state.ts'
 import { scopeOf } from './scope.ts'
 
 /** One key of an order that a cursor can stand in. */

@@ -62,7 +62,7 @@ function makeFilter(dialect: Dialect, link: RelationLink): RelationFilter {
 }
 
 /** The targets of a relation as the statements that load them name their table. */
-function loadedTable(dialect: Dialect, link: RelationLink): EntityTable {
+export function loadedTable(dialect: Dialect, link: RelationLink): EntityTable {
   const plain = entityTable(dialect, link.target)
   if (link.options.on === undefined && link.through === undefined) return plain
   const alias = link.options.on === undefined ? 't' : 'target'

@@ -3,7 +3,9 @@ import type { ColumnsOf } from '../mapping/index.ts'
 import { aBoolean, checkOptions, oneOf } from '../support/index.ts'
 import type { Assignment, BulkOptions } from './bulk.ts'
 import { bulkWrite, readAssignments } from './bulk-write.ts'
+import { criteriaOf } from './criteria.ts'
 import { QueryEnds } from './query-ends.ts'
+import { ruledBy } from './query-state.ts'
 import type { NoJoins, TableNames, Tables } from './query-types.ts'
 
 /** What a bulk update sets: values, or expressions that make them. */
@@ -63,7 +65,9 @@ export abstract class QueryBulk<Entity, Result, Table extends string, Joined = N
     assignments: readonly Assignment[],
     { synchronize = 'auto', returning = false }: BulkOptions & { readonly returning?: boolean },
   ): Promise<number | Result[]> {
-    const write = bulkWrite(this.table, this.state, verb, assignments, synchronize, returning)
+    const criteria = criteriaOf(this.target, this.state.plan, 'write')
+    const state = ruledBy(criteria, this.table, this.state)
+    const write = bulkWrite(this.table, state, verb, assignments, synchronize, returning)
     const done = this.target.writeBulk(write, this.label(verb))
     return this.followed(done.then(({ rowCount, instances }) => (returning ? (instances as Result[]) : rowCount)))
   }

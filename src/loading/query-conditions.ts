@@ -2,10 +2,11 @@ import type { ExpressionOrFactory, ReferenceExpression, SqlBool } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import type { RelatedAt, RelatedTo, RelationsOf, ToManyNames } from '../mapping/index.ts'
 import { describeValue } from '../support/index.ts'
+import type { Condition } from './condition.ts'
 import { readFilters, readWhere, readWhereRef } from './conditions.ts'
 import type { EntityTable } from './entity-table.ts'
 import { QueryParts } from './query-parts.ts'
-import { type Condition, freshState, type QueryState, scopeIn } from './query-state.ts'
+import { freshState, type QueryState, scopeIn } from './query-state.ts'
 import type { QueryTarget } from './query-target.ts'
 import type {
   Comparable,

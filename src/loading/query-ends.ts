@@ -1,8 +1,9 @@
 import { MultipleResultsError, NoResultError } from '../errors.ts'
 import { aBoolean, anInteger, checkOptions } from '../support/index.ts'
+import { criteriaOf } from './criteria.ts'
 import { Page, type PaginateOptions } from './page.ts'
 import { QueryExtent } from './query-extent.ts'
-import type { QueryState } from './query-state.ts'
+import { type QueryState, ruledBy } from './query-state.ts'
 import type { NoJoins } from './query-types.ts'
 import { compileRows, countStatement, existsStatement } from './select.ts'
 
@@ -53,13 +54,13 @@ export abstract class QueryEnds<
 
   /** How many rows `all()` would give: limit, offset and distinct count. */
   count(): Promise<number> {
-    const counted = this.run(() => countStatement(this.table, this.state), 'count')
+    const counted = this.run(() => countStatement(this.table, this.ruled(this.state)), 'count')
     return this.followed(counted.then((rows) => Number((rows as readonly (readonly unknown[])[])[0]?.[0])))
   }
 
   /** Whether `all()` would give any row. */
   exists(): Promise<boolean> {
-    const found = this.run(() => existsStatement(this.table, this.state), 'exists')
+    const found = this.run(() => existsStatement(this.table, this.ruled(this.state)), 'exists')
     return this.followed(found.then((rows) => rows.length > 0))
   }
 
@@ -91,13 +92,18 @@ export abstract class QueryEnds<
 
   /** The SQL that `all()` would run and its values, as the driver gets them. Runs nothing. */
   toSql(): { readonly sql: string; readonly parameters: readonly unknown[] } {
-    const { sql, parameters } = compileRows(this.table, this.state)
+    const { sql, parameters } = compileRows(this.table, this.ruled(this.state))
     return { sql, parameters }
   }
 
   /** The same as {@link toSql}, under Kysely's name for it. */
   compile(): { readonly sql: string; readonly parameters: readonly unknown[] } {
     return this.toSql()
+  }
+
+  /** The query as it runs: with the criteria that hold for it. */
+  protected ruled(state: QueryState, table = this.table): QueryState {
+    return ruledBy(criteriaOf(this.target, state.plan, 'query'), table, state)
   }
 
   protected async run(statement: () => ReturnType<typeof countStatement>, end: string): Promise<readonly unknown[]> {

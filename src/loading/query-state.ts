@@ -1,22 +1,11 @@
-import type { JoinNode, OperationNode, OrderByItemNode, SelectQueryNode } from 'kysely'
+import type { JoinNode, OrderByItemNode, SelectQueryNode } from 'kysely'
 import type { RelationLink } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
+import type { Condition, Criteria } from './condition.ts'
 import type { BoundColumn, EntityTable } from './entity-table.ts'
-import type { Evaluate } from './evaluate.ts'
 import type { Scope } from './scope.ts'
 import type { Selection } from './selection.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
-
-/** A condition of a query: its values as the driver takes them, apart from its text. */
-export interface Condition {
-  /** Tells the text of this condition from that of every other; undefined where the text is not known beforehand. */
-  readonly shape: string | undefined
-  /** In the order of their placeholders; only where there is a shape. */
-  readonly values: readonly unknown[]
-  readonly toNode: () => OperationNode
-  /** Decides it in memory, for the query's own entity; undefined where only the database can. */
-  readonly evaluate?: Evaluate | undefined
-}
 
 /** A key of the order; without values where it has a shape. */
 export interface Ordering {
@@ -35,12 +24,18 @@ export interface Join {
   readonly shape: string | undefined
   readonly values: readonly unknown[]
   readonly toNodes: () => readonly JoinNode[]
+  /** The same where criteria hold for the entity that is joined; one join for the same criteria. */
+  readonly under: (criteria: Criteria) => Join
 }
 
 /** All that a query has been told. Frozen: every change makes a new one. */
 export interface QueryState {
   /** The tree that `modify()` left behind; what follows is added to it. */
   readonly modified: SelectQueryNode | undefined
+  /** That tree where criteria hold for the entities in it; undefined where `modify()` was not called. */
+  readonly modifiedUnder?: ((criteria: Criteria) => SelectQueryNode) | undefined
+  /** What holds for the entities that are joined to load them; undefined where nothing does. */
+  readonly criteria?: Criteria | undefined
   /** What rows hold; undefined for instances. */
   readonly selection: Selection | undefined
   readonly joins: readonly Join[]
@@ -106,10 +101,18 @@ function flagsOf({ distinct, limit, offset, lock }: QueryState): string {
   return `${distinct ? 'd' : ''}${page}|${rows}`
 }
 
-/** The values of a query that has a shape, in the order of their placeholders. */
-export function valuesOf({ joins, conditions, havings, limit, offset }: QueryState): unknown[] {
-  const values: unknown[] = []
-  for (const parts of [joins, conditions, havings]) {
+/**
+ * The values of a query that has a shape, in the order of their placeholders.
+ *
+ * @param joined those of tables that are joined beside the query's own joins
+ */
+export function valuesOf(
+  { joins, conditions, havings, limit, offset }: QueryState,
+  joined: readonly unknown[] = [],
+): unknown[] {
+  const values = joins.flatMap((join) => join.values)
+  for (const value of joined) values.push(value)
+  for (const parts of [conditions, havings]) {
     for (const part of parts) for (const value of part.values) values.push(value)
   }
   if (limit !== undefined) values.push(limit)
@@ -120,4 +123,22 @@ export function valuesOf({ joins, conditions, havings, limit, offset }: QuerySta
 /** What names in the conditions of a query may refer to. */
 export function scopeIn(own: EntityTable, { joins }: QueryState): Scope {
   return { own, joined: joins.map(({ table }) => table) }
+}
+
+/** The query where criteria hold for all that it reaches beside its own entity. */
+export function reachedBy(criteria: Criteria, state: QueryState): QueryState {
+  return {
+    ...state,
+    criteria,
+    modified: state.modifiedUnder?.(criteria) ?? state.modified,
+    joins: state.joins.map((join) => join.under(criteria)),
+    conditions: state.conditions.map((condition) => condition.under?.(criteria) ?? condition),
+  }
+}
+
+/** The query where they hold for its own entity, too. */
+export function ruledBy(criteria: Criteria | undefined, table: EntityTable, state: QueryState): QueryState {
+  if (criteria === undefined) return state
+  const reached = reachedBy(criteria, state)
+  return { ...reached, conditions: [...reached.conditions, ...criteria.of(table)] }
 }

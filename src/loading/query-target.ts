@@ -3,6 +3,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect, LockOptions } from '../sql/index.ts'
 import type { BulkWrite } from './bulk.ts'
 import type { RowSelect } from './rows.ts'
+import type { CriteriaRule } from './strategies/criteria-rule.ts'
 import type { JoinedPlan } from './strategies/joined-plan.ts'
 import type { LoadPlan } from './strategies/load-plan.ts'
 
@@ -24,8 +25,16 @@ export interface EntitySelect {
   readonly executionOptions?: Readonly<Record<string, unknown>>
 }
 
+/** Criteria of a session, and what their functions may ask it. */
+export interface SessionCriteria {
+  readonly rules: readonly CriteriaRule[]
+  readonly info: Readonly<Record<string, unknown>>
+}
+
 /** What a session offers to the queries made on it. Every call goes through the session's lane and its transaction. */
 export interface QueryTarget {
+  /** What holds for all that the session reads; undefined where nothing does. */
+  readonly criteria?: SessionCriteria | undefined
   /** The dialect of the engine to which the entity is bound; needs no connection. */
   dialectFor(model: EntityModel): Dialect
   /** Autoflushes, runs, and gives the instances of the identity map in the order of the rows (one row, one element). */

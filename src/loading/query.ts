@@ -12,13 +12,14 @@ import {
 } from '../mapping/index.ts'
 import type { LockOptions } from '../sql/index.ts'
 import { anInteger, anything, checkOptions } from '../support/index.ts'
+import { oncePerCriteria } from './condition.ts'
 import { type EntityTable, entityTable } from './entity-table.ts'
 import { readJoin } from './joins.ts'
 import { afterCursor, cursorAt, type KeysetPage, keysetOrder } from './keyset.ts'
 import { dependsOnServer, type RowLockOptions, readLock } from './locks.ts'
 import { modifySelect, selectFrom } from './modify.ts'
 import { QueryBulk } from './query-bulk.ts'
-import { freshState, type QueryState } from './query-state.ts'
+import { freshState, type QueryState, reachedBy } from './query-state.ts'
 import type { QueryTarget } from './query-target.ts'
 import type {
   Joins,
@@ -147,7 +148,8 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
 
   /**
    * Changes the select with Kysely's own builder, for all that this class has no method for. Tables and columns are named as
-   * the program names them; what is selected stays the entity's columns. The callback runs at once.
+   * the program names them; what is selected stays the entity's columns. The callback runs at once, and again for each run of the query
+   * where criteria hold.
    *
    * @throws ArgumentError when the callback gives no builder, or one that selects something else
    * @example
@@ -159,8 +161,10 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
       // biome-ignore lint/suspicious/noExplicitAny: joins change the builder's types in every way
     ) => SelectQueryBuilder<any, any, any>,
   ): this {
-    const modified = modifySelect(this.table, this.state, change)
-    return this.derive({ modified, conditions: [], groups: [], havings: [], orderings: [] })
+    const { table, state } = this
+    const modified = modifySelect(table, state, change)
+    const modifiedUnder = oncePerCriteria((criteria) => modifySelect(table, reachedBy(criteria, state), change))
+    return this.derive({ modified, modifiedUnder, conditions: [], groups: [], havings: [], orderings: [] })
   }
 
   /**
@@ -251,7 +255,7 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
 
   /**
    * Says how relations and columns are loaded: see `selectin`, `joined`, `immediate`, `lazy`, `raise`, `containsEager`,
-   * `defaultload`, `defer`, `undefer`, `undeferGroup` and `loadOnly`. A later option replaces an earlier one of the same name, and an
+   * `defaultload`, `defer`, `undefer`, `undeferGroup`, `loadOnly` and `criteria`. A later option replaces an earlier one of the same name, and an
    * option wins over `with()` and over the mapping. What is loaded has the types of loaded relations.
    *
    * @throws ArgumentError for a name that the entity does not have; it names the choices
@@ -302,12 +306,12 @@ export class Query<Entity, Result = Entity, Table extends string = string, Joine
 
   protected override async load(state: QueryState, end: string): Promise<Result[]> {
     const table = this.#dependsOnServer() ? await this.#meetServer(end) : this.table
-    return this.target.loadEntities(entitySelect(table, state), this.label(end)) as Promise<Result[]>
+    return this.target.loadEntities(entitySelect(table, this.ruled(state, table)), this.label(end)) as Promise<Result[]>
   }
 
   #streamFrom(table: EntityTable, batch: number): AsyncIterable<Result> {
     return this.target.streamEntities(
-      entitySelect(table, this.state, true),
+      entitySelect(table, this.ruled(this.state, table), true),
       batch,
       this.label('stream'),
     ) as AsyncIterable<Result>

@@ -1,8 +1,9 @@
 import type { OperationNode } from 'kysely'
 import type { RelationLink } from '../mapping/index.ts'
+import type { Condition } from './condition.ts'
 import { aliasedTable, type EntityTable } from './entity-table.ts'
 import { hasOwnCondition } from './own-condition.ts'
-import { type Condition, type QueryState, valuesOf } from './query-state.ts'
+import { type QueryState, ruledBy, valuesOf } from './query-state.ts'
 import { existsNode, hasPairs, pairsBetween, tied } from './relation-conditions.ts'
 
 /** The target of a relation as a condition inside another query sees it: under a name that no query around it has. */
@@ -27,6 +28,7 @@ export function relatedCondition(
     shape: known ? `${negated ? 'no' : 'has'} ${key}(${shapes.join(';')})` : undefined,
     values: known ? valuesOf({ ...state, limit: undefined, offset: undefined }) : [],
     toNode: () => existing(outer, link, inner, state, negated),
+    under: (criteria) => relatedCondition(outer, link, inner, ruledBy(criteria, inner, state), negated),
   }
 }
 

@@ -1,10 +1,11 @@
 import { MultipleResultsError } from '../errors.ts'
 import type { ColumnModel, RelationLink } from '../mapping/index.ts'
-import type { Dialect } from '../sql/index.ts'
-import { collectionOf, type IdentityKey, type InstanceState, identityOf } from '../state/index.ts'
+import type { Dialect, MemberPart } from '../sql/index.ts'
+import { collectionOf, type IdentityKey, type InstanceState, identityOf, noteHidden } from '../state/index.ts'
+import { settled } from './late-value.ts'
 import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
-import { hydrateTargets, type Reader, type RelatedSource, storedValue } from './related-rows.ts'
+import { hydrateTargets, type Reader, type RelatedSource, ruledPart, storedValue } from './related-rows.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
 import { isPartial, type MemberChoice, orderOf, partOf } from './strategies/member-choice.ts'
 
@@ -22,8 +23,8 @@ export async function loadMembers(
 ): Promise<readonly InstanceState[] | undefined> {
   const owners: Owners = { keys: [], placeOf: new Map() }
   const places = states.map((state) => placeOfOwner(owners, link, ownerKey(state, link)))
-  const { lists, read } = await readMembers(source, link, owners, below, choice)
-  const isPart = isPartial(choice)
+  const { lists, read, isRuled } = await readMembers(source, link, owners, below, choice)
+  const isPart = isRuled || isPartial(choice)
   let areThese = true
   for (let i = 0; i < states.length; i++) {
     const members = lists[places[i] as number] ?? nobody
@@ -73,6 +74,8 @@ export function ownerKey(state: InstanceState, link: RelationLink): readonly unk
 interface Members {
   readonly lists: (object[] | undefined)[]
   readonly read: readonly InstanceState[]
+  /** Whether criteria may hide others. */
+  readonly isRuled: boolean
 }
 
 async function readMembers(
@@ -83,20 +86,21 @@ async function readMembers(
   choice?: MemberChoice,
 ): Promise<Members> {
   const lists = new Array<object[] | undefined>(keys.length)
-  if (keys.length === 0) return { lists, read: [] }
+  if (keys.length === 0) return { lists, read: [], isRuled: false }
   const connection = await source.connectionFor(link.target, link)
   const columns = below.columnsOf(link.target)
   const ownerOf = ownerReader(link, connection.dialect, columns)
+  const ruled = ruledPart(source, connection, link, below)
   const read: (readonly (InstanceState | null)[])[] = []
-  for (const statement of membersSelect(connection, link, columns, choice)(keys)) {
-    const rows = (await connection.run(statement)).rows as unknown[][]
+  for (const statement of membersSelect(connection, link, columns, choice, ruled)(keys)) {
+    const rows = (await connection.run(settled(statement))).rows as unknown[][]
     // Of whom each row is must be read before the rows are given away: they may become the values of instances.
     const places = rows.map((row) => placeOf.get(ownerOf(row) as IdentityKey) ?? -1)
     const found = await hydrateTargets(source, connection, link, below, rows)
     share(found, places, lists)
     read.push(found)
   }
-  return { lists, read: thoseThere(read) }
+  return { lists, read: thoseThere(read), isRuled: ruled !== undefined }
 }
 
 /** Puts members into the lists of their owners. They are counted first, so that no list grows while it is filled. */
@@ -136,10 +140,11 @@ function membersSelect(
   link: RelationLink,
   columns: readonly ColumnModel[],
   choice: MemberChoice | undefined,
+  ruled: MemberPart | undefined,
 ) {
   const { source, target, through } = link
   const order = choice === undefined ? memberOrder(link) : orderOf(link, choice)
-  const part = choice && partOf(dialect, link, choice)
+  const part = choice === undefined ? ruled : partOf(dialect, link, choice, ruled)
   const filter = loadFilter(dialect, link)
   if (link.holder === 'condition' && filter !== undefined) {
     return statements.selectJoined(target, columns, source, filter, order, part)
@@ -210,6 +215,7 @@ export function giveMembers(
   if (members.length > 1) throw severalForOne(state, link, members.length)
   if (state.related?.[link.index] !== undefined) return false
   state.slots()[link.index] = members[0] ?? null
+  if (isPart && members.length === 0) noteHidden(state, link)
   return true
 }
 

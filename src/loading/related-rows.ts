@@ -1,9 +1,12 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
-import type { Dialect, Statements } from '../sql/index.ts'
+import type { Dialect, MemberPart, Statements } from '../sql/index.ts'
 import type { InstanceState, UnitOfWork } from '../state/index.ts'
+import type { Criteria } from './condition.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
 import { hasKinds } from './kinds.ts'
+import { loadedTable } from './own-condition.ts'
+import { conditionedPart } from './strategies/conditioned-part.ts'
 import { type LoadPlan, noPlan, notePlan } from './strategies/load-plan.ts'
 
 /** What reading rows needs of a connection. */
@@ -20,6 +23,11 @@ export interface RelatedSource {
   readonly unit: UnitOfWork
   /** Overwrite what instances hold, unflushed changes included. Default: false. */
   readonly populateExisting?: boolean
+  /**
+   * The criteria that hold for the targets of relations, by what is said of them. Absent where all targets are wanted, as those of a
+   * cascade are.
+   */
+  readonly criteria?: ((plan: LoadPlan) => Criteria | undefined) | undefined
   /** @param link the relation whose targets are to be read, where it is one */
   connectionFor(model: RelationLink['target'], link?: RelationLink): Promise<Reader>
 }
@@ -112,6 +120,17 @@ export async function hydrateTargets(
   notePlan(states, below)
   if (hasKinds(link.target)) await readBeyond(source, link.target, states, below)
   return states
+}
+
+/** The targets that criteria leave; undefined where they leave all. */
+export function ruledPart(
+  { criteria }: RelatedSource,
+  { dialect }: Reader,
+  link: RelationLink,
+  below: LoadPlan,
+): MemberPart | undefined {
+  const conditions = criteria?.(below)?.of(loadedTable(dialect, link)) ?? []
+  return conditions.length === 0 ? undefined : conditionedPart(conditions)
 }
 
 /** The value of a column as it is stored: what the program has changed since counts for nothing. */

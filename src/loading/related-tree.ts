@@ -2,6 +2,7 @@ import { type EntityModel, linksOf, type RelationLink } from '../mapping/index.t
 import { type InstanceState, knownOne, knownRelated, stateOf } from '../state/index.ts'
 import { isLoaded, loadRelation, relatedValue } from './related.ts'
 import { type RelatedSource, readExpired } from './related-rows.ts'
+import type { JoinedNode, JoinedPlan } from './strategies/joined-plan.ts'
 import { comesAlong, isEager, type LoadPlan } from './strategies/load-plan.ts'
 import { renew } from './strategies/renew.ts'
 
@@ -11,6 +12,8 @@ export interface TreeOptions {
   readonly populateExisting: boolean
   /** With it: the instances whose relations were read again already. */
   readonly renewed?: Set<InstanceState> | undefined
+  /** What came in the rows of the instances. */
+  readonly joined?: JoinedPlan | undefined
 }
 
 /**
@@ -25,7 +28,8 @@ export function loadTree(
   options: TreeOptions,
 ): Promise<void> {
   const renewed = options.populateExisting ? (options.renewed ?? new Set<InstanceState>()) : undefined
-  return loadLevel({ ...source, ...options, renewed, followed: new Map() }, model, states, plan, [])
+  const tree = { ...source, ...options, renewed, followed: new Map() }
+  return loadLevel(tree, model, states, plan, [])
 }
 
 interface TreeSource extends RelatedSource {
@@ -33,6 +37,7 @@ interface TreeSource extends RelatedSource {
   readonly renewed: Set<InstanceState> | undefined
   /** The instances whose relations to their own kind were followed, so that a circle of rows is followed once. */
   readonly followed: Map<RelationLink, Set<InstanceState>>
+  readonly joined?: JoinedPlan | undefined
 }
 
 /** Loads what is said of the targets of a relation that is loaded, for those of several owners. */
@@ -66,7 +71,7 @@ async function loadLevel(
   for (const link of linksToLoad(model, plan, path)) {
     const below = plan.below(link)
     const owners = plan.recurses(link) ? notFollowed(source, states, link) : states
-    const isThere = plan.strategyOf(link) === 'containsEager'
+    const isThere = cameAsPart(source, plan, link, path)
     const read = isThere ? undefined : await loadRelation(source, owners, link, below, plan.choiceOf(link))
     const targets = read ?? (await targetsLoaded(source, owners, link, below))
     if (link.target.relations.length === 0) continue
@@ -80,6 +85,29 @@ async function loadLevel(
 /** A row has one owner where it holds the owner's key; else one may be a target of many. */
 function isEachOnce({ holder }: RelationLink, read: readonly InstanceState[] | undefined): boolean {
   return read === undefined || holder === 'target'
+}
+
+/** Whether a part of the relation came in the rows, which is all that is wanted: a whole one is known as loaded. */
+function cameAsPart(
+  { joined }: TreeSource,
+  plan: LoadPlan,
+  link: RelationLink,
+  path: readonly RelationLink[],
+): boolean {
+  if (plan.strategyOf(link) === 'containsEager') return true
+  const node = joined && nodeAt(joined, [...path, link])
+  return node !== undefined && node.criteria.length > 0
+}
+
+/** The node at the end of a path from the query's own entity. */
+function nodeAt({ nodes }: JoinedPlan, path: readonly RelationLink[]): JoinedNode | undefined {
+  let parent: number | undefined
+  for (const link of path) {
+    const place = nodes.findIndex((node) => node.link === link && node.parent === parent)
+    if (place < 0) return undefined
+    parent = place
+  }
+  return parent === undefined ? undefined : nodes[parent]
 }
 
 function notFollowed({ followed }: TreeSource, states: readonly InstanceState[], link: RelationLink): InstanceState[] {

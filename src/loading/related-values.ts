@@ -3,10 +3,10 @@ import { ArgumentError } from '../errors.ts'
 import { type ColumnModel, type EntityModel, linkOf, nameOf, type RelationLink } from '../mapping/index.ts'
 import { type InstanceState, stateOf, tryStateOf } from '../state/index.ts'
 import { describeValue } from '../support/index.ts'
+import type { Condition, Criteria } from './condition.ts'
 import { aliasedTable, type EntityTable, entityTable } from './entity-table.ts'
 import { LateValue } from './late-value.ts'
 import { hasOwnCondition } from './own-condition.ts'
-import type { Condition } from './query-state.ts'
 import { allEqual, columnIn, existsNode, hasPairs, isNull, pairsBetween, tied } from './relation-conditions.ts'
 
 const equality = new Set(['=', '==', 'is'])
@@ -35,7 +35,7 @@ export function readRelationComparison(
       `${call}: a relation is compared by =, !=, is, is not, in and not in, not by ${describeValue(operator)}.`,
     )
   }
-  if (value === null) return fixed(toNothing(table, link, negated))
+  if (value === null) return toNothing(table, link, negated)
   const state = instanceOf(call, link, value)
   const equal = toInstance(call, table, link, state)
   return fixed(negated ? unlike(table, link, equal) : equal)
@@ -79,13 +79,17 @@ function stateOfKind(call: string, model: EntityModel, value: unknown): Instance
   throw new ArgumentError(`${call}: an instance of ${nameOf(model)} is needed, not ${describeValue(value)}.`)
 }
 
-/** The row's relation leads to nothing. */
-function toNothing(table: EntityTable, link: RelationLink, negated: boolean): OperationNode {
+/** The row's relation leads to nothing: the key is null, or there is no row that criteria leave. */
+function toNothing(table: EntityTable, link: RelationLink, negated: boolean, criteria?: Criteria): Condition {
   const [first] = link.pairs
-  if (link.holder === 'source' && first !== undefined) return isNull(columnIn(table, first.source), negated)
+  if (link.holder === 'source' && first !== undefined) return fixed(isNull(columnIn(table, first.source), negated))
   const { property } = link
   const target = aliasedTable(table, link.target, { name: property, alias: `${property}_none` })
-  return existsNode(target.from, [tied(link, table, target)], !negated)
+  const narrowed = criteria?.of(target).map((condition) => condition.toNode()) ?? []
+  return {
+    ...fixed(existsNode(target.from, [tied(link, table, target), ...narrowed], !negated)),
+    under: (others) => toNothing(table, link, negated, others),
+  }
 }
 
 function toInstance(call: string, table: EntityTable, link: RelationLink, state: InstanceState): OperationNode {

@@ -6,11 +6,14 @@ import {
   type InstanceState,
   identityOf,
   knownOne,
+  mayHideOne,
+  noteHidden,
   pointsAtKey,
   type UnitOfWork,
 } from '../state/index.ts'
+import { settled } from './late-value.ts'
 import { loadMembers, membersOfKey, ownerKey } from './related-members.ts'
-import { hydrateTargets, type RelatedSource, readExpired, storedValues } from './related-rows.ts'
+import { hydrateTargets, type RelatedSource, readExpired, ruledPart, storedValues } from './related-rows.ts'
 import { writeOnly } from './relation-paths.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
 import type { MemberChoice } from './strategies/member-choice.ts'
@@ -30,6 +33,7 @@ export async function loadRelation(
   choice?: MemberChoice,
 ): Promise<readonly InstanceState[] | undefined> {
   if (link.options.collection === 'writeOnly') throw writeOnly('Loading', link)
+  if (source.criteria === undefined) uncover(states, link)
   const { lacking, unread } = lackingOf(states, link)
   if (lacking.length === 0) return undefined
   if (unread.length > 0) await readExpired(source, unread)
@@ -40,6 +44,12 @@ export async function loadRelation(
   const { snapshot } = source.unit
   if (snapshot !== undefined) for (const state of lacking) snapshot.noteRelationLoad(state, link)
   return lacking.length === states.length ? read : undefined
+}
+
+/** Where all is wanted, a null that hides something is not loaded. */
+function uncover(states: readonly InstanceState[], link: RelationLink): void {
+  if (link.toMany) return
+  for (const state of states) if (mayHideOne(state, link)) state.slots()[link.index] = undefined
 }
 
 /** What is stored for a relation of one instance, whatever the program has set meanwhile; changes nothing of the relation. */
@@ -105,9 +115,10 @@ async function loadTargets(
   const found = await targetsByKey(source, link, [...keys.values()], below)
   for (const state of states) {
     const identity = foreignKeyOf(state, link)
-    if (identity !== undefined && !hasSlot(state, link)) {
-      state.slots()[link.index] = identity === null ? null : (found.get(identity)?.instance ?? null)
-    }
+    if (identity === undefined || hasSlot(state, link)) continue
+    const one = identity === null ? undefined : found.get(identity)
+    state.slots()[link.index] = one?.instance ?? null
+    if (one === undefined && identity !== null && source.criteria !== undefined) noteHidden(state, link)
   }
 }
 
@@ -129,11 +140,13 @@ async function targetsByKey(
   const connection = await source.connectionFor(link.target, link)
   const { statements } = connection
   const columns = below.columnsOf(link.target)
-  const select = pointsAtKey(link)
-    ? statements.selectByKeys(link.target, columns)
-    : statements.selectMembers(link.target, columns, targets, [])
+  const part = ruledPart(source, connection, link, below)
+  const select =
+    pointsAtKey(link) && part === undefined
+      ? statements.selectByKeys(link.target, columns)
+      : statements.selectMembers(link.target, columns, targets, [], undefined, part)
   for (const statement of select(wanted)) {
-    const { rows } = await connection.run(statement)
+    const { rows } = await connection.run(settled(statement))
     for (const state of await hydrateTargets(source, connection, link, below, rows)) {
       const identity = state === null ? undefined : identityOf(link.target, storedValues(state, targets))
       if (state !== null && identity !== undefined) found.set(identity, state)

@@ -31,7 +31,7 @@ export class RowQuery<Entity, Row, Table extends string = string, Joined = NoJoi
   }
 
   protected override load(state: QueryState, end: string): Promise<Row[]> {
-    return this.target.loadRows(rowSelect(this.table, state), this.label(end)) as Promise<Row[]>
+    return this.target.loadRows(rowSelect(this.table, this.ruled(state)), this.label(end)) as Promise<Row[]>
   }
 
   /** The first property of every row. */

@@ -4,6 +4,7 @@ import type { Dialect } from '../sql/index.ts'
 import { type InstanceState, stateOf, type UnitOfWork } from '../state/index.ts'
 import { hydrateRows, hydrationOf } from './hydrate.ts'
 import type { SelectedPart } from './selection.ts'
+import { type LoadPlan, notePlan } from './strategies/load-plan.ts'
 
 /** A select of plain rows, ready to run. */
 export interface RowSelect {
@@ -12,6 +13,8 @@ export interface RowSelect {
   /** `typed`, with rows as arrays. */
   readonly statement: Statement
   readonly populateExisting: boolean
+  /** What holds for the relations of instances in the rows. */
+  readonly plan: LoadPlan
   readonly autoflush?: boolean
   readonly executionOptions?: Readonly<Record<string, unknown>>
 }
@@ -20,7 +23,7 @@ export interface RowSelect {
 export function readRows(
   unit: UnitOfWork,
   dialect: Dialect,
-  { parts, populateExisting }: RowSelect,
+  { parts, populateExisting, plan }: RowSelect,
   rows: readonly unknown[],
 ): object[] {
   const read = rows.map(() => ({}) as Record<string, unknown>)
@@ -29,7 +32,7 @@ export function readRows(
     const values =
       part.entity === undefined
         ? valuesAt(part, place, rows)
-        : instancesAt(unit, dialect, part.entity.model, place, rows, populateExisting)
+        : instancesAt(unit, dialect, part.entity.model, place, rows, { populateExisting, plan })
     values.forEach((value, i) => {
       define(read[i] as Record<string, unknown>, part.name, value)
     })
@@ -69,10 +72,11 @@ function instancesAt(
   model: EntityModel,
   place: number,
   rows: readonly unknown[],
-  populateExisting: boolean,
+  { populateExisting, plan }: Pick<RowSelect, 'populateExisting' | 'plan'>,
 ): (object | null)[] {
   const width = model.loaded.length
   const own = rows.map((row) => (row as readonly unknown[]).slice(place, place + width))
   const states = hydrateRows(unit, hydrationOf(dialect, model, model.loaded), own, { populateExisting })
+  notePlan(states, plan)
   return states.map((state) => state?.instance ?? null)
 }

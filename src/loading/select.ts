@@ -23,6 +23,7 @@ import type { RowSelect } from './rows.ts'
 import { levelOf } from './sources.ts'
 import { type JoinedPlan, joinedPlan } from './strategies/joined-plan.ts'
 import { joinedSelect } from './strategies/joined-select.ts'
+import { noPlan } from './strategies/load-plan.ts'
 import { asTranslated } from './translated.ts'
 
 /** More rows than any table has: OFFSET needs a LIMIT before it on some databases, and does not mind on the others. */
@@ -55,13 +56,14 @@ export function entitySelect(table: EntityTable, state: QueryState, inBatches = 
 
 /** The select of plain rows that a query's state means. */
 export function rowSelect(table: EntityTable, state: QueryState): RowSelect {
-  const { autoflush, executionOptions, populateExisting, selection } = state
+  const { autoflush, executionOptions, populateExisting, selection, plan } = state
   return {
     model: table.model,
     parts: selection?.parts ?? [],
     // Aggregates may be beyond 2^53 whatever the columns are.
     statement: { ...compileRows(table, state), rows: 'array', typed: true, wide: true },
     populateExisting,
+    plan: noPlan.withRules(...plan.rules),
     ...(autoflush === undefined ? {} : { autoflush }),
     ...(executionOptions === undefined ? {} : { executionOptions }),
   }
@@ -75,9 +77,8 @@ export function compileRows(table: EntityTable, state: QueryState): Compiled {
 function compileJoined(table: EntityTable, state: QueryState, joined: JoinedPlan | undefined): Compiled {
   if (joined === undefined) return compiled(table, 'rows', state, () => locked(table, state, selectNode(table, state)))
   const columns = state.plan.columnsOf(table.model)
-  return compiled(table, `rows${joined.shape}`, state, () =>
-    locked(table, state, joinedSelect(table, selectNode(table, state), columns, joined)),
-  )
+  const build = () => locked(table, state, joinedSelect(table, selectNode(table, state), columns, joined))
+  return compiled(table, joined.shape && `rows${joined.shape}`, state, build, joined)
 }
 
 /** `select count(*)`: over the rows that the query would give, so limit, offset and distinct count too. */
@@ -180,13 +181,19 @@ function lockedInside(table: EntityTable, lock: LockOptions, node: SelectQueryNo
 }
 
 /** Compiles, or takes the text of a query of the same shape. */
-function compiled(table: EntityTable, kind: string, state: QueryState, build: () => SelectQueryNode): Compiled {
+function compiled(
+  table: EntityTable,
+  kind: string | undefined,
+  state: QueryState,
+  build: () => SelectQueryNode,
+  joined?: JoinedPlan,
+): Compiled {
   const shape = shapeOf(state)
-  if (shape === undefined) return checked(table, compileNode(table.dialect, build()))
+  if (shape === undefined || kind === undefined) return checked(table, compileNode(table.dialect, build()))
   const columns = state.plan.columns === undefined ? '' : state.plan.columnsOf(table.model).map(({ index }) => index)
   const key = `${kind}|${columns}|${shape}`
   const known = table.shapes.get(key)
-  const parameters = valuesOf(state)
+  const parameters = joinedValues(state, joined)
   if (known !== undefined) return { sql: known.sql, name: known.name, parameters }
   const first = checked(table, compileNode(table.dialect, build()))
   // The text may serve others only if its placeholders are the state's values, one by one.
@@ -194,6 +201,12 @@ function compiled(table: EntityTable, kind: string, state: QueryState, build: ()
     first.parameters.length === parameters.length &&
     first.parameters.every((value, index) => Object.is(value, parameters[index]))
   return isSame ? { ...first, name: table.shapes.add(key, first.sql).name } : first
+}
+
+/** Tables that load relations are joined beside those of the query, or around all of it. */
+function joinedValues(state: QueryState, joined: JoinedPlan | undefined): readonly unknown[] {
+  if (joined === undefined || joined.values.length === 0) return valuesOf(state)
+  return joined.wrapped ? [...valuesOf(state), ...joined.values] : valuesOf(state, joined.values)
 }
 
 function checked(table: EntityTable, statement: Compiled): Compiled {

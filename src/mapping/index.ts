@@ -74,6 +74,7 @@ export type {
   EntityFunction,
   Instance,
   InstanceMethods,
+  InstanceOf,
   KeyOf,
   Loaded,
   LoadedCollection,

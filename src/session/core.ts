@@ -2,7 +2,7 @@ import type { BeginOptions } from '../drivers/index.ts'
 import type { Connection } from '../engine/index.ts'
 import { HeddleError, InvalidRequestError, SessionAlreadyFlushingError, SessionClosedError } from '../errors.ts'
 import { flushUnit } from '../flush/index.ts'
-import type { LoadPlan, TreeOptions } from '../loading/index.ts'
+import type { LoadPlan, SessionCriteria, TreeOptions } from '../loading/index.ts'
 import type { EntityModel, RelationLink } from '../mapping/index.ts'
 import {
   type InstanceState,
@@ -67,6 +67,10 @@ export class SessionCore implements UnitListener {
   readonly unit: UnitOfWork
   readonly ends: TransactionEnds
   readonly related: RelatedLoader
+  /** Free for the program. */
+  readonly info: Record<string, unknown>
+  /** What holds for all that the session reads; undefined where nothing does. */
+  readonly criteria: SessionCriteria | undefined
   /** The innermost transaction; undefined between transactions. */
   transaction: SessionTransaction | undefined = undefined
   block: Block | undefined = undefined
@@ -90,6 +94,8 @@ export class SessionCore implements UnitListener {
     this.label = label
     this.options = options
     this.autoflush = options.autoflush
+    this.info = { ...options.info }
+    this.criteria = options.criteria && { rules: options.criteria.map(({ rule }) => rule), info: this.info }
     this.events = new EventHub(events)
     this.gate = new Gate(options.concurrency)
     this.rows = new SessionRowListeners(session, this.gate)

@@ -17,7 +17,8 @@ export function getNow(
   what: string,
 ): InstanceState | null | undefined {
   const { unit } = core
-  if (unit.hasWork || hasKinds(model) || hasRelationsToLoad(model, noPlan)) return undefined
+  if (unit.hasWork || core.criteria !== undefined || hasKinds(model) || hasRelationsToLoad(model, noPlan))
+    return undefined
   const identity = identityOf(model, key)
   if (identity === undefined || unit.find(model, identity) !== undefined) return undefined
   const reader = readerNow(core, { call: what, model, isColumnLoad: false })

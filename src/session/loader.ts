@@ -2,14 +2,16 @@ import type { Outcome, Statement } from '../drivers/index.ts'
 import { InvalidRequestError, ObjectDeletedError, SessionClosedError } from '../errors.ts'
 import {
   type BulkWrite,
+  criteriaOf,
   type EntitySelect,
+  type HydratedJoins,
+  type HydratedSelect,
   hasKinds,
   hasRelationsToLoad,
   hydrateJoined,
   hydrateRows,
   hydrationOf,
   instancesIn,
-  type KeySelect,
   type LoadPlan,
   noPlan,
   notePlan,
@@ -20,6 +22,7 @@ import {
   readBeyond,
   readByKeys,
   readRows,
+  type SessionCriteria,
   selectOfKey,
   settled,
   type TreeOptions,
@@ -30,17 +33,8 @@ import { type InstanceState, identityOf, setLoadStyle } from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { type BulkResult, runBulk } from './bulk.ts'
 import type { SessionCore } from './core.ts'
+import type { ReadByKey, ReadOptions } from './read-by-key.ts'
 import { readerFor, readerNow, runOrm, streamOrm } from './run-orm.ts'
-
-/** How one instance is read by its key. */
-export interface ReadOptions {
-  readonly populateExisting: boolean
-  readonly lock: LockOptions | undefined
-  /** What is said of the loading of its relations and columns. Default: what the query said that it came from. */
-  readonly plan?: LoadPlan
-  /** The instance whose relations are dropped once its row is there. */
-  readonly renew?: InstanceState
-}
 
 /** Everything of a session that reads rows into instances. */
 export class SessionLoader implements QueryTarget {
@@ -52,6 +46,10 @@ export class SessionLoader implements QueryTarget {
 
   dialectFor(model: EntityModel): Dialect {
     return this.#core.binds.forModel(model).dialect
+  }
+
+  get criteria(): SessionCriteria | undefined {
+    return this.#core.criteria
   }
 
   follow<T>(promise: Promise<T>): Promise<T> {
@@ -81,8 +79,11 @@ export class SessionLoader implements QueryTarget {
     if (held !== undefined && !held.expired && !reread)
       return this.#withRelations(held, options.plan ?? noPlan, what, options)
     const plan = options.plan ?? (held === undefined ? noPlan : planOf(held))
-    const state = await this.#readByKey(model, plan.columnsOf(model), key, what, { ...options, plan })
-    if (state !== null) return this.#withRelations(state, plan, what, options)
+    // An expired instance is read again, whatever holds for others: it was given before.
+    const hides = held?.expired !== true
+    const how = { ...options, plan, hides }
+    const { state, joined } = await this.#readByKey(model, plan.columnsOf(model), key, what, how)
+    if (state !== null) return this.#withRelations(state, plan, what, { ...options, joined })
     this.#loseRow(held)
     return null
   }
@@ -109,24 +110,19 @@ export class SessionLoader implements QueryTarget {
     columns: readonly ColumnModel[],
     key: readonly unknown[],
     what: string,
-    { populateExisting, lock, plan, renew }: ReadOptions,
-  ): Promise<InstanceState | null> {
+    { populateExisting, lock, plan, renew, hides = false }: ReadOptions,
+  ): Promise<ReadByKey> {
     const { unit } = this.#core
     const subject = { call: what, model, isColumnLoad: what === 'refresh()' }
     const reader = readerNow(this.#core, subject) ?? (await readerFor(this.#core, subject))
-    const joined = lock === undefined && this.#selectOf(reader, model, columns, key, plan, populateExisting)
-    if (joined) {
-      const { rows } = await reader.run(statementOf(joined))
-      if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
-      return hydrateJoined(unit, reader.dialect, joined, rows, populateExisting ? new Set() : undefined)[0] ?? null
-    }
-    const { rows } = await reader.run(reader.statements.selectByKey(model, columns, lock)(key))
+    const select = plan && this.#selectOf(reader, model, columns, key, plan, { populateExisting, lock, hides })
+    const statement = select ? statementOf(select) : reader.statements.selectByKey(model, columns, lock)(key)
+    const { rows } = await reader.run(statement)
     if (renew !== undefined && rows.length > 0) unit.expireRelations(renew)
-    const hydration = hydrationOf(reader.dialect, model, columns)
-    const states = hydrateRows(unit, hydration, rows, { populateExisting })
-    notePlan(states, plan ?? noPlan)
-    if (hasKinds(model)) await this.#readBeyond(model, states, what, { populateExisting, plan: plan ?? noPlan })
-    return states[0] ?? null
+    const read = select ?? { model, columns, populateExisting, plan: plan ?? noPlan }
+    const states = this.#hydrate(read, reader, rows, populateExisting ? new Set() : undefined)
+    if (hasKinds(model)) await this.#readBeyond(model, states, what, read)
+    return { state: states[0] ?? null, joined: select?.joined }
   }
 
   /** Rows of classes that inherit from an entity have more columns than it. */
@@ -145,18 +141,19 @@ export class SessionLoader implements QueryTarget {
     await readBeyond(source, model, states, plan)
   }
 
-  /** The select that joins what is to come along; only where there is a plan, and the columns are those of it. */
+  /** The select where it is more than that of a row by its key: with what is joined to come along, or with criteria. */
   #selectOf(
     { dialect }: Reader,
     model: EntityModel,
     columns: readonly ColumnModel[],
     key: readonly unknown[],
-    plan: LoadPlan | undefined,
-    populateExisting: boolean,
-  ): KeySelect | undefined {
-    if (plan === undefined || model.relations.length === 0 || !isSameList(columns, plan.columnsOf(model)))
-      return undefined
-    return selectOfKey(dialect, model, key, plan, populateExisting)
+    plan: LoadPlan,
+    how: { readonly populateExisting: boolean; readonly lock: LockOptions | undefined; readonly hides: boolean },
+  ): EntitySelect | undefined {
+    const criteria = criteriaOf(this, plan, how.hides ? 'query' : 'relations')
+    if (criteria === undefined && model.relations.length === 0) return undefined
+    if (!isSameList(columns, plan.columnsOf(model))) return undefined
+    return selectOfKey(dialect, model, key, { ...how, plan, criteria })
   }
 
   /** The row of an expired instance is gone: the instance leaves, until a rollback brings it back. */
@@ -179,15 +176,21 @@ export class SessionLoader implements QueryTarget {
     const key = state.storedKey as readonly unknown[]
     const plan = planOf(state)
     const isWhole = columns.length >= model.loaded.length
-    const found = await this.#readByKey(model, columns === model.loaded ? model.loaded : read, key, 'refresh()', {
-      populateExisting: true,
-      lock,
-      ...(isWhole ? { plan: plan.withColumns(undefined), renew: state } : {}),
-    })
+    const { state: found, joined } = await this.#readByKey(
+      model,
+      columns === model.loaded ? model.loaded : read,
+      key,
+      'refresh()',
+      {
+        populateExisting: true,
+        lock,
+        ...(isWhole ? { plan: plan.withColumns(undefined), renew: state } : {}),
+      },
+    )
     if (found === state) {
       if (!plan.isEmpty) setLoadStyle(state.siblings ?? [], plan)
       if (!isWhole) return
-      return this.loadTree(model, [state], plan, 'refresh()', { populateExisting: false })
+      return this.loadTree(model, [state], plan, 'refresh()', { populateExisting: false, joined })
     }
     if (found !== null) throw new InvalidRequestError(`Refreshing ${state.describe()}: it left the session meanwhile.`)
     unit.dirty.delete(state)
@@ -267,7 +270,7 @@ export class SessionLoader implements QueryTarget {
   }
 
   #hydrate(
-    select: EntitySelect,
+    select: HydratedSelect,
     { dialect }: Reader,
     rows: readonly unknown[],
     renewed: Set<InstanceState> | undefined,
@@ -363,7 +366,7 @@ function isNull(value: unknown): boolean {
   return value === null
 }
 
-function hasJoined(select: EntitySelect): select is KeySelect {
+function hasJoined(select: HydratedSelect): select is HydratedJoins {
   return select.joined !== undefined
 }
 

@@ -1,5 +1,6 @@
 import type { IsolationLevel } from '../drivers/index.ts'
 import type { Connection, Engine } from '../engine/index.ts'
+import { LoaderCriteria } from '../loading/index.ts'
 import { aBoolean, anObject, aString, checkOptions, oneOf, type RulesOf, readOptions, rule } from '../support/index.ts'
 import type { Concurrency } from './gate.ts'
 
@@ -39,6 +40,8 @@ export interface SessionOptions {
   readonly closeResetsOnly?: boolean
   /** Calls that overlap wait for their turn (`serialize`, the default), or are refused (`raise`). */
   readonly concurrency?: Concurrency
+  /** What holds for rows wherever they are read: see {@link criteria}. Those of a session are added to those of its maker. */
+  readonly criteria?: readonly LoaderCriteria[]
   /** Free for the program; copied into each session. */
   readonly info?: Readonly<Record<string, unknown>>
   /** Given to every statement; the statement's own win, and those of the call win over both. */
@@ -75,6 +78,10 @@ const rules = {
   joinTransactionMode: oneOf(...joinModes),
   closeResetsOnly: aBoolean,
   concurrency: oneOf('serialize', 'raise'),
+  criteria: rule(
+    'an array of criteria(…)',
+    (value) => Array.isArray(value) && value.every((one) => one instanceof LoaderCriteria),
+  ),
   info: anObject,
   executionOptions: anObject,
   label: aString,
@@ -106,7 +113,7 @@ export function resolveSessionOptions(owner: string, options: SessionOptions): R
   return read
 }
 
-/** The options of one session: its own win over those of its maker, `info` is merged. @throws ArgumentError */
+/** The options of one session: its own win over those of its maker; `info` is merged, `criteria` are added. @throws ArgumentError */
 export function combineOptions(
   owner: string,
   options: ResolvedSessionOptions,
@@ -116,6 +123,7 @@ export function combineOptions(
   const combined: Record<string, unknown> = { ...options }
   for (const [name, value] of Object.entries(own)) if (value !== undefined) combined[name] = value
   if (own.info !== undefined) combined['info'] = { ...options.info, ...own.info }
+  if (own.criteria !== undefined) combined['criteria'] = [...(options.criteria ?? []), ...own.criteria]
   resolved.add(combined)
   return combined as unknown as ResolvedSessionOptions
 }

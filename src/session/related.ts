@@ -1,11 +1,13 @@
 import { InvalidRequestError, ObjectDeletedError } from '../errors.ts'
 import {
+  criteriaOf,
   isLoaded,
   type LoadPlan,
   loadBelow,
   loadRelation,
   loadTree,
   membersQuery,
+  noPlan,
   planOf,
   type RelatedSource,
   readExpired,
@@ -38,8 +40,9 @@ export class SessionRelated implements RelatedLoader {
     if (state.expired) await this.#readAgain(state, what)
     const owners = [state, ...this.#siblingsOf(state, link)]
     const below = plan.below(link)
-    await loadRelation(this.#source(what), owners, link, below)
-    await loadBelow(this.#source(what), owners, link, below)
+    const source = this.#ruledSource(what)
+    await loadRelation(source, owners, link, below)
+    await loadBelow(source, owners, link, below)
     return relatedValue(state, link)
   }
 
@@ -61,7 +64,7 @@ export class SessionRelated implements RelatedLoader {
 
   async reload(state: InstanceState, link: RelationLink, what: string): Promise<void> {
     this.#core.unit.expireRelation(state, link)
-    await this.#loadFor([state], link, what)
+    await loadRelation(this.#ruledSource(what), [state], link, noPlan.withRules(...planOf(state).rules))
   }
 
   /** Loads the relations that a plan says for instances of an entity, and for those that they lead to. */
@@ -72,7 +75,7 @@ export class SessionRelated implements RelatedLoader {
     what: string,
     options: TreeOptions,
   ): Promise<void> {
-    return loadTree(this.#source(what), model, states, plan, options)
+    return loadTree(this.#ruledSource(what), model, states, plan, options)
   }
 
   /** @throws ObjectDeletedError when the row of an expired instance is gone */
@@ -94,6 +97,12 @@ export class SessionRelated implements RelatedLoader {
 
   async #loadFor(states: readonly InstanceState[], link: RelationLink, what: string): Promise<void> {
     await loadRelation(this.#source(what), states, link)
+  }
+
+  /** For what the program sees: criteria hold. */
+  #ruledSource(what: string): RelatedSource {
+    const target = new SessionLoader(this.#core)
+    return { ...this.#source(what), criteria: (plan) => criteriaOf(target, plan, 'relations') }
   }
 
   #source(what: string): RelatedSource {

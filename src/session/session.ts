@@ -27,10 +27,11 @@ import type { SessionEvents } from './events.ts'
 import { getNow } from './get-now.ts'
 import { type ForUpdate, type GetOptions, type GetWithOptions, getRules, readPlan } from './get-options.ts'
 import { propertiesOf } from './instances.ts'
-import { type ReadOptions, SessionLoader } from './loader.ts'
+import { SessionLoader } from './loader.ts'
 import { mergeInstances } from './merge.ts'
 import type { AnyEntityClass, Bind, ResolvedSessionOptions, SessionOptions } from './options.ts'
 import { resolveSessionOptions } from './options.ts'
+import type { ReadOptions } from './read-by-key.ts'
 import { SessionRelated } from './related.ts'
 import { SessionRows } from './session-rows.ts'
 import { type ExecuteOptions, executeIn, runnerOf } from './statements.ts'
@@ -69,7 +70,6 @@ export class Session extends SessionRows {
     super()
     const resolved: ResolvedSessionOptions = resolveSessionOptions('new Session()', options)
     const label = resolved.label ?? `session ${++sessionsMade}`
-    this.info = { ...resolved.info }
     this.#core = new SessionCore(
       this,
       label,
@@ -77,6 +77,7 @@ export class Session extends SessionRows {
       events as EventHub<SessionEvents<object>> | undefined,
       (core) => ({ ends: endsOf(core), related: new SessionRelated(core) }),
     )
+    this.info = this.#core.info
     this.#loader = new SessionLoader(this.core)
     keepInThread(this)
   }

@@ -97,8 +97,13 @@ export function isSessionmaker(value: unknown): value is Sessionmaker {
 }
 
 function combine(options: SessionOptions, own: SessionOptions): SessionOptions {
-  if (own.info === undefined) return { ...options, ...own }
-  return { ...options, ...own, info: { ...options.info, ...own.info } }
+  const criteria = [...(options.criteria ?? []), ...(own.criteria ?? [])]
+  return {
+    ...options,
+    ...own,
+    ...(own.info === undefined ? {} : { info: { ...options.info, ...own.info } }),
+    ...(criteria.length === 0 ? {} : { criteria }),
+  }
 }
 
 function checkClass(sessionClass: unknown): void {

@@ -108,6 +108,31 @@ export function compileShape(dialect: Dialect, source: OperationNodeSource): Sta
   }
 }
 
+/**
+ * The shape with slots in the place of the last values that stand in its text: those of each run are given behind the others.
+ *
+ * @param given the values, in the order of their placeholders; undefined where the shape is to stay as it is
+ * @param before how many values are given before them
+ * @throws TypeError where the text holds other values than these, which would then be sent with the values of another run
+ */
+export function shapeWith(
+  given: readonly unknown[] | undefined,
+  before: number,
+  shape: StatementShape,
+): StatementShape {
+  if (given === undefined || given.length === 0) return shape
+  const fixed = [...(shape.fixed ?? [])]
+  const own = fixed.slice(0, -given.length)
+  const replaced = fixed.slice(-given.length)
+  const isSame = replaced.length === given.length && replaced.every(([, value], i) => Object.is(value, given[i]))
+  if (!isSame) throw new TypeError(`The values of a condition are not the last ones of its text: ${shape.sql}`)
+  const order = [...shape.order]
+  replaced.forEach(([place], i) => {
+    order[place] = before + i
+  })
+  return { ...shape, order, fixed: own.length === 0 ? undefined : new Map(own) }
+}
+
 /** The values of a statement in the order of its placeholders. */
 export function arrange(shape: StatementShape, values: readonly unknown[]): readonly unknown[] {
   const { order, fixed } = shape

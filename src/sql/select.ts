@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { type Expression, type RawBuilder, sql } from 'kysely'
 import type { Statement } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel, PairTable } from '../mapping/index.ts'
-import { compileShape, Slot, type StatementShape } from './compile.ts'
+import { compileShape, Slot, type StatementShape, shapeWith } from './compile.ts'
 import type { Dialect, LockOptions } from './dialect.ts'
 import { andOfKind, familyKey, kindKey, qualified, qualifiedList, readFrom, rowsOf } from './family-source.ts'
 import { lockClause, lockKey } from './locks.ts'
@@ -31,8 +31,11 @@ const PLACEHOLDERS_AT_ONCE = 1_024
 
 /** Makes statements that read one row by its key. */
 export type SelectByKey = (key: Row) => Statement
-/** Makes the statements that read rows by their keys; rows come in any order, and a key without a row gives none. */
-export type SelectByKeys = (keys: readonly Row[]) => Statement[]
+/**
+ * Makes the statements that read rows by their keys; rows come in any order, and a key without a row gives none. `values` are those of a
+ * condition beside the keys, where it has any.
+ */
+export type SelectByKeys = (keys: readonly Row[], values?: Row) => Statement[]
 
 /** Compiles a select of one row by its key; kept per entity, columns and lock. */
 export function selectByKey(
@@ -84,20 +87,26 @@ interface ListSelect {
   readonly selected: readonly ColumnModel[]
   readonly from: RawBuilder<unknown>
   readonly ending: RawBuilder<unknown>
+  /** Values in its text that other runs replace by their own. */
+  readonly given?: readonly unknown[] | undefined
 }
 
 function listSelect(dialect: Dialect, select: ListSelect): SelectByKeys {
   const encode = rowEncoder(dialect, select.match)
   const make = KEY_LISTS[dialect.capabilities.keyLists](dialect, select)
-  return (keys) => make(keys.map(encode))
+  return (keys, values = []) => make(keys.map(encode), values)
 }
 
-/** Fewer than all members of each owner. A statement for it is compiled each time. */
+/** Fewer than all members of each owner. A statement for it is compiled each time, unless its condition has a shape. */
 export interface MemberPart {
   /** What members meet beside the relation's own condition; it names their table as that does. */
   readonly condition?: Expression<unknown> | undefined
   /** So many for each owner, the first by the order. */
   readonly limit?: number | undefined
+  /** Tells the text of the condition from that of every other one. */
+  readonly shape?: string
+  /** With a shape: the values of the condition, in the order of their placeholders. */
+  readonly values?: readonly unknown[]
 }
 
 /** A select of members: `columns from tables where key in (…) and …`. */
@@ -115,14 +124,14 @@ interface MemberSelect {
 
 function memberSelect(dialect: Dialect, select: MemberSelect, part: MemberPart | undefined): SelectByKeys {
   const make = placedSelect(dialect, select, part)
-  if (part?.condition === undefined) return make
+  if (part?.condition === undefined || part.shape !== undefined) return make
   // A name would say that the text is heddle's own: that it comes again, and that it leaves nothing behind on the connection.
   return (keys) => make(keys).map(({ name: _, ...statement }) => statement)
 }
 
 function placedSelect(dialect: Dialect, select: MemberSelect, part: MemberPart | undefined): SelectByKeys {
   const { match, owner, selected, columns, tables, filter, order, alias } = select
-  const list = { match, matchNames: owner, selected }
+  const list = { match, matchNames: owner, selected, given: part?.shape === undefined ? undefined : part.values }
   const conditions = sql`${also(filter?.condition)}${also(part?.condition)}`
   const inOrder = orderBy(dialect, order, alias)
   if (part?.limit === undefined) {
@@ -219,7 +228,11 @@ function keptUnless(
   key: string,
   make: () => SelectByKeys,
 ): SelectByKeys {
-  return part === undefined ? context.shape(model, key, make) : make()
+  if (part === undefined) return context.shape(model, key, make)
+  const { shape, values, limit } = part
+  if (shape === undefined || limit !== undefined) return make()
+  const select = context.shape(model, `${key} where ${shape}`, make)
+  return (keys) => select(keys, values)
 }
 
 /**
@@ -273,7 +286,7 @@ function orderBy(dialect: Dialect, order: readonly MemberOrder[], alias?: string
   return sql` order by ${sql.join(terms)}`
 }
 
-type MakeKeyList = (dialect: Dialect, select: ListSelect) => (keys: readonly Row[]) => Statement[]
+type MakeKeyList = (dialect: Dialect, select: ListSelect) => (keys: readonly Row[], values: Row) => Statement[]
 
 const KEY_LISTS: Readonly<Record<Dialect['capabilities']['keyLists'], MakeKeyList>> = {
   arrays: byArrays,
@@ -286,30 +299,33 @@ function selectFrom(dialect: Dialect, model: EntityModel, columns: readonly Colu
 }
 
 /** `key = any($1)`: one constant text for any number of keys. */
-function byArrays(dialect: Dialect, { match, matchNames, selected, from, ending }: ListSelect) {
+function byArrays(dialect: Dialect, { match, matchNames, selected, from, ending, given }: ListSelect) {
   const elements = match.map((column) => sql.raw(dialect.product.arrayElement?.(column.type) ?? 'text'))
   const arrays = elements.map((element, index) => sql`${new Slot(index)}::${element}[]`)
   const key = tuple(matchNames)
   const condition =
     arrays.length === 1 ? sql`${key} = any(${arrays[0]})` : sql`${key} in (select * from unnest(${sql.join(arrays)}))`
-  const shape = compileShape(dialect, sql`${from} where ${condition}${ending}`)
-  return (keys: readonly Row[]) =>
+  const shape = shapeWith(given, match.length, compileShape(dialect, sql`${from} where ${condition}${ending}`))
+  return (keys: readonly Row[], values: Row) =>
     chunksOf(keys, KEYS_AT_ONCE, (key) => key).map(({ rows }) =>
-      statementOf(shape, transpose(rows, match.length), selected),
+      statementOf(shape, [...transpose(rows, match.length), ...values], selected),
     )
 }
 
 /** `key in (select value from json_each(?))`: one constant text here too. */
-function byJson(dialect: Dialect, { match, matchNames, selected, from, ending }: ListSelect) {
+function byJson(dialect: Dialect, { match, matchNames, selected, from, ending, given }: ListSelect) {
   const read = ({ type }: ColumnModel, value: RawBuilder<unknown>) =>
     type.kind === 'bytes' ? sql`unhex(${value})` : value
   const values = match.map((column, index) =>
     read(column, match.length === 1 ? sql`value` : sql`json_extract(value, ${sql.lit(`$[${index}]`)})`),
   )
   const list = sql`select ${sql.join(values)} from json_each(${new Slot(0)})`
-  const shape = compileShape(dialect, sql`${from} where ${tuple(matchNames)} in (${list})${ending}`)
-  return (keys: readonly Row[]) =>
-    chunksOf(keys, KEYS_AT_ONCE, (key) => key).map(({ rows }) => statementOf(shape, [jsonKeys(rows)], selected))
+  const text = sql`${from} where ${tuple(matchNames)} in (${list})${ending}`
+  const shape = shapeWith(given, 1, compileShape(dialect, text))
+  return (keys: readonly Row[], values: Row) =>
+    chunksOf(keys, KEYS_AT_ONCE, (key) => key).map(({ rows }) =>
+      statementOf(shape, [jsonKeys(rows), ...values], selected),
+    )
 }
 
 function jsonKeys(keys: readonly Row[]): string {
@@ -336,21 +352,22 @@ function byPlaceholders(dialect: Dialect, select: ListSelect) {
     shapes.set(size, known)
     return known
   }
-  return (keys: readonly Row[]) =>
+  return (keys: readonly Row[], values: Row) =>
     chunksOf(keys, limit, (key) => key).map(({ rows }) => {
       const size = paddedSize(rows.length)
-      return statementOf(shapeOf(size), padded(rows, size).flat(), select.selected)
+      return statementOf(shapeOf(size), [...padded(rows, size).flat(), ...values], select.selected)
     })
 }
 
 function placeholderShape(
   dialect: Dialect,
-  { match, matchNames, from, ending }: ListSelect,
+  { match, matchNames, from, ending, given }: ListSelect,
   size: number,
 ): StatementShape {
   const width = match.length
   const list = sql.join(Array.from({ length: size }, (_, row) => tuple(slots(width, row * width))))
-  return compileShape(dialect, sql`${from} where ${tuple(matchNames)} in (${list})${ending}`)
+  const text = sql`${from} where ${tuple(matchNames)} in (${list})${ending}`
+  return shapeWith(given, size * width, compileShape(dialect, text))
 }
 
 /** As many rows as the size says, the last one again and again behind the others. */

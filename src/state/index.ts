@@ -18,6 +18,7 @@ export {
 } from './entity-events.ts'
 export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
 export { fromObject } from './from-object.ts'
+export { mayHideOne, noteHidden } from './hidden-one.ts'
 export { type IdentityKey, identityIn, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'

@@ -1,5 +1,6 @@
 // Compiled, never run: what `with` accepts, and what loaded instances give without `await`.
 import {
+  criteria,
   defer,
   entity,
   integer,
@@ -13,7 +14,9 @@ import {
   raise,
   type Session,
   selectin,
+  sessionmaker,
   text,
+  withoutCriteria,
 } from '../../src/index.ts'
 
 declare const session: Session
@@ -152,4 +155,50 @@ export function wrongOptions(): void {
   selectin('addresses', { limit: '3' })
   // @ts-expect-error no condition
   selectin('addresses', { where: () => 'email' })
+}
+
+export async function hidden(): Promise<unknown> {
+  const named = criteria(User, { name: 'ed' })
+  const users = await session
+    .query(User)
+    .options(named, selectin('addresses'), withoutCriteria(Group), withoutCriteria())
+    .all()
+  const emails: string[] = users.flatMap((user) => user.addresses.map((address) => address.email))
+  const asked = criteria(
+    User,
+    (rows, { info }) =>
+      rows
+        .where('users.name', '=', String(info['name']))
+        .where((eb) => eb('id', '>', 1))
+        .whereHas('addresses', (addresses) => addresses.where('email', 'like', '%@x'))
+        .filterBy({ id: 2 }),
+    { loaderOnly: true, propagateToLoaders: false },
+  )
+  const several = criteria([User, Group, Address], (rows) => rows.where('id', '>', 5))
+  sessionmaker({ criteria: [named, asked, several, withoutCriteria(Address)] })({ criteria: [named] })
+  const user = await session.get(User, 1, { options: [asked] })
+  return [emails, user?.greet(), criteria([User, Group], { id: 3 }), selectin('addresses').options(several)]
+}
+
+export function wronglyHidden(): void {
+  // @ts-expect-error no property of that name
+  criteria(User, { nmae: 'ed' })
+  // @ts-expect-error no value of that property
+  criteria(User, { name: 5 })
+  // @ts-expect-error no property of that name
+  criteria(User, (rows) => rows.where('nmae', '=', 'ed'))
+  // @ts-expect-error no value of that property
+  criteria(User, (rows) => rows.where('name', '=', 5))
+  // @ts-expect-error the conditions are to be returned
+  criteria(User, (rows) => rows.where('name', '=', 'ed').toString())
+  // @ts-expect-error no property that all of them have
+  criteria([User, Address], { email: 'x' })
+  // @ts-expect-error no property that all of them have
+  criteria([User, Address], (rows) => rows.where('email', '=', 'x'))
+  // @ts-expect-error no entity
+  criteria(String, {})
+  // @ts-expect-error no option of that name
+  criteria(User, {}, { includeAliases: true })
+  // @ts-expect-error not what sessions take
+  sessionmaker({ criteria: [raise('*')] })
 }

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../../errors.ts'
 import { type ColumnModel, type EntityModel, linksOf, nameOf, type RelationLink } from '../../mapping/index.ts'
+import type { Condition } from '../condition.ts'
 import { aliasedTable, type EntityTable, entityTable } from '../entity-table.ts'
 import { hasOwnCondition } from '../own-condition.ts'
 import type { QueryState } from '../query-state.ts'
@@ -17,6 +18,8 @@ export interface JoinedNode {
   readonly offset: number
   readonly table: EntityTable
   readonly join: 'LeftJoin' | 'InnerJoin' | 'present'
+  /** What its rows must meet to be joined. */
+  readonly criteria: readonly Condition[]
 }
 
 /** What comes in the rows of a query beside its own entity. */
@@ -26,8 +29,10 @@ export interface JoinedPlan {
   readonly hasCollections: boolean
   /** The query stands in a subquery, because limits or text of the program's own must not see the joined tables. */
   readonly wrapped: boolean
-  /** Tells its text from that of every other. */
-  readonly shape: string
+  /** Tells its text from that of every other; undefined where that is not known beforehand. */
+  readonly shape: string | undefined
+  /** The values of its joins, in the order of their placeholders; only where there is a shape. */
+  readonly values: readonly unknown[]
 }
 
 /**
@@ -47,11 +52,15 @@ export function joinedPlan(table: EntityTable, state: QueryState, inBatches = fa
   const hasCollections = nodes.some(({ link }) => link.toMany)
   const isPaged = state.limit !== undefined || state.offset !== undefined
   const wrapped = nodes.every(({ join }) => join !== 'present') && (!isPlain(state) || (hasCollections && isPaged))
-  return { nodes, hasCollections, wrapped, shape: `${wrapped}${nodes.map(shapeOf)}` }
+  const ruled = nodes.flatMap(({ join, criteria }) => (join === 'present' ? [] : criteria))
+  const isKnown = ruled.every(({ shape }) => shape !== undefined)
+  const shape = isKnown ? `${wrapped}${nodes.map(shapeOf)}` : undefined
+  return { nodes, hasCollections, wrapped, shape, values: isKnown ? ruled.flatMap(({ values }) => values) : [] }
 }
 
-function shapeOf({ link, parent, columns, join, table }: JoinedNode): string {
-  return `${parent}.${link.index}${join}${table.name}(${columns.map(({ index }) => index)})`
+function shapeOf({ link, parent, columns, join, table, criteria }: JoinedNode): string {
+  const on = join === 'present' || criteria.length === 0 ? '' : `on(${criteria.map(({ shape }) => shape).join(';')})`
+  return `${parent}.${link.index}${join}${table.name}(${columns.map(({ index }) => index)})${on}`
 }
 
 /** Whether all of a query's text names its tables, so that others can stand beside them. */
@@ -102,6 +111,7 @@ class Collected {
         offset: this.#width,
         table,
         join: isOuter && join === 'InnerJoin' ? 'LeftJoin' : join,
+        criteria: this.#state.criteria?.at(below).of(table) ?? [],
       })
       this.#width += columns.length
       this.collect(link.target, below, at, [...path, link])

@@ -9,6 +9,11 @@ import type { JoinedNode, JoinedPlan } from './joined-plan.ts'
 import { type LoadPlan, notePlan } from './load-plan.ts'
 import { renew } from './renew.ts'
 
+/** What rows of a select hold. */
+export type HydratedSelect = Pick<EntitySelect, 'model' | 'columns' | 'populateExisting' | 'plan' | 'joined'>
+/** The same with relations beside the entity. */
+export type HydratedJoins = HydratedSelect & { readonly joined: JoinedPlan }
+
 /** The columns of one entity in rows that hold several. */
 interface Part {
   readonly model: EntityModel
@@ -34,7 +39,7 @@ interface PartStates {
 export function hydrateJoined(
   unit: UnitOfWork,
   dialect: Dialect,
-  select: EntitySelect & { readonly joined: JoinedPlan },
+  select: HydratedJoins,
   rows: readonly unknown[],
   renewed: Set<InstanceState> | undefined,
 ): (InstanceState | null)[] {
@@ -101,7 +106,7 @@ function keyIn(row: readonly unknown[], places: readonly number[]): unknown {
 }
 
 /** Gives the owners that lack the relation what their rows hold of it. */
-function relate(unit: UnitOfWork, { link, join }: JoinedNode, owners: PartStates, targets: PartStates): void {
+function relate(unit: UnitOfWork, { link, join, criteria }: JoinedNode, owners: PartStates, targets: PartStates): void {
   const members = new Map<InstanceState, Set<object>>()
   for (const owner of owners.each) {
     if (owner !== null && (link.toMany ? !isLoaded(owner, link) : isOpen(owner, link))) members.set(owner, new Set())
@@ -111,7 +116,7 @@ function relate(unit: UnitOfWork, { link, join }: JoinedNode, owners: PartStates
     if (owner !== null && target != null) members.get(owner)?.add(target.instance)
   })
   for (const [owner, found] of members) {
-    giveMembers(owner, link, [...found], join === 'present')
+    giveMembers(owner, link, [...found], join === 'present' || criteria.length > 0)
     unit.snapshot?.noteRelationLoad(owner, link)
   }
 }

@@ -13,7 +13,7 @@ import {
 } from 'kysely'
 import type { ColumnModel, RelationLink } from '../../mapping/index.ts'
 import { EntityTable } from '../entity-table.ts'
-import { joinNodes } from '../joins.ts'
+import { allOf, joinNodes } from '../joins.ts'
 import { memberOrder } from '../member-order.ts'
 import { columnIn } from '../relation-conditions.ts'
 import { asTranslated } from '../translated.ts'
@@ -89,7 +89,7 @@ function placeTerm(): OrderByItemNode {
 function withNodes(select: SelectQueryNode, own: EntityTable, { nodes }: JoinedPlan): SelectQueryNode {
   const parentOf = ({ parent }: JoinedNode) => (parent === undefined ? own : (nodes[parent] as JoinedNode).table)
   const joins = nodes.flatMap((node) =>
-    node.join === 'present' ? [] : joinNodes(node.join, parentOf(node), node.link, node.table, undefined),
+    node.join === 'present' ? [] : joinNodes(node.join, parentOf(node), node.link, node.table, allOf(node.criteria)),
   )
   const selections = nodes.flatMap(({ table, columns, offset }) =>
     columns.map((column, i) => selection(columnIn(table, column), `heddle_c${offset + i}`)),

@@ -1,16 +1,13 @@
 import type { EntityModel } from '../../mapping/index.ts'
-import type { Dialect } from '../../sql/index.ts'
+import type { Dialect, LockOptions } from '../../sql/index.ts'
+import type { Criteria } from '../condition.ts'
 import { readFilters } from '../conditions.ts'
 import { type EntityTable, entityTable } from '../entity-table.ts'
-import { freshState } from '../query-state.ts'
+import { freshState, reachedBy, ruledBy } from '../query-state.ts'
 import type { EntitySelect } from '../query-target.ts'
 import { entitySelect } from '../select.ts'
-import type { JoinedPlan } from './joined-plan.ts'
 import { joinedPlan } from './joined-plan.ts'
 import type { LoadPlan } from './load-plan.ts'
-
-/** A select that reads one instance together with relations. */
-export type KeySelect = EntitySelect & { readonly joined: JoinedPlan }
 
 /** Plans by which a table is read alone: that takes a look at every relation, and is the same each time. */
 const alone = new WeakMap<EntityTable, WeakSet<LoadPlan>>()
@@ -26,17 +23,34 @@ export function joinsByKey(dialect: Dialect, model: EntityModel, plan: LoadPlan)
   return false
 }
 
-/** The select of one row by its key with the relations that are joined to it; undefined where none is. */
+/** How one row is selected by its key. */
+export interface KeySelectOptions {
+  readonly plan: LoadPlan
+  readonly populateExisting: boolean
+  readonly lock?: LockOptions | undefined
+  /** What holds for the relations that come in the row. */
+  readonly criteria: Criteria | undefined
+  /** Whether it holds for the row itself, too. */
+  readonly hides: boolean
+}
+
+/**
+ * The select of one row by its key where it is more than that: with relations that are joined to it, or with criteria; undefined where
+ * it is not.
+ */
 export function selectOfKey(
   dialect: Dialect,
   model: EntityModel,
   key: readonly unknown[],
-  plan: LoadPlan,
-  populateExisting: boolean,
-): KeySelect | undefined {
-  if (!joinsByKey(dialect, model, plan)) return undefined
+  { plan, populateExisting, lock, criteria, hides }: KeySelectOptions,
+): EntitySelect | undefined {
+  if (criteria === undefined && (lock !== undefined || !joinsByKey(dialect, model, plan))) return undefined
   const table = entityTable(dialect, model)
   const values = Object.fromEntries(model.key.map(({ property }, i) => [property, key[i]]))
-  const state = { ...freshState, plan, populateExisting, conditions: readFilters(table, values) }
-  return entitySelect(table, state) as KeySelect
+  const conditions = readFilters(table, values)
+  const plain = { ...freshState, plan, populateExisting, lock, conditions }
+  const state = criteria === undefined ? plain : hides ? ruledBy(criteria, table, plain) : reachedBy(criteria, plain)
+  const isRuled = state.conditions.length > conditions.length
+  const isMore = isRuled || (lock === undefined && joinedPlan(table, state) !== undefined)
+  return isMore ? entitySelect(table, state) : undefined
 }

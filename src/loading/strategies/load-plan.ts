@@ -1,6 +1,7 @@
 import type { ColumnModel, EntityModel, RelationLink } from '../../mapping/index.ts'
 import { type InstanceState, type LoadStyle, loadStyleOf, setLoadStyle } from '../../state/index.ts'
 import { type ColumnChoice, columnsChosen } from './column-choice.ts'
+import { type CriteriaRule, noRules } from './criteria-rule.ts'
 import type { MemberChoice } from './member-choice.ts'
 
 /**
@@ -54,20 +55,25 @@ export class LoadPlan implements LoadStyle {
   readonly relations: ReadonlyMap<RelationLink, RelationPlan>
   readonly others: OtherRelations | undefined
   readonly columns: ColumnChoice | undefined
+  /** What holds for the rows of entities, here and for all that is loaded with them; later rules after earlier ones. */
+  readonly rules: readonly CriteriaRule[]
 
   constructor(
     relations: ReadonlyMap<RelationLink, RelationPlan>,
     others: OtherRelations | undefined,
     columns: ColumnChoice | undefined,
+    rules: readonly CriteriaRule[] = noRules,
   ) {
     this.relations = relations
     this.others = others
     this.columns = columns
+    this.rules = rules
   }
 
   /** Whether nothing is said. */
   get isEmpty(): boolean {
-    return this.relations.size === 0 && this.others === undefined && this.columns === undefined
+    const saysNothing = this.relations.size === 0 && this.others === undefined && this.columns === undefined
+    return saysNothing && this.rules.length === 0
   }
 
   /** How a relation is loaded. */
@@ -100,23 +106,32 @@ export class LoadPlan implements LoadStyle {
     const others = this.others?.everywhere === true ? this.others : undefined
     let below = named?.below ?? noPlan
     if (named !== undefined && named.depth > 0) below = below.with(link, { ...named, depth: named.depth - 1 })
-    if (others === undefined || below.others !== undefined) return below
-    return new LoadPlan(below.relations, others, below.columns)
+    const rules =
+      this.rules.length === 0
+        ? below.rules
+        : [...this.rules, ...below.rules.filter((rule) => !this.rules.includes(rule))]
+    if ((others === undefined || below.others !== undefined) && rules === below.rules) return below
+    return new LoadPlan(below.relations, below.others ?? others, below.columns, rules)
   }
 
   /** The plan with something said of a relation. What is implied changes nothing that is there. */
   with(link: RelationLink, plan: RelationPlan): LoadPlan {
     const known = this.relations.get(link)
     const both = known === undefined ? plan : merged(known, plan)
-    return new LoadPlan(new Map(this.relations).set(link, both), this.others, this.columns)
+    return new LoadPlan(new Map(this.relations).set(link, both), this.others, this.columns, this.rules)
   }
 
   withOthers(others: OtherRelations): LoadPlan {
-    return new LoadPlan(this.relations, others, this.columns)
+    return new LoadPlan(this.relations, others, this.columns, this.rules)
   }
 
   withColumns(columns: ColumnChoice | undefined): LoadPlan {
-    return new LoadPlan(this.relations, this.others, columns)
+    return new LoadPlan(this.relations, this.others, columns, this.rules)
+  }
+
+  /** The plan with rules behind those that it has. */
+  withRules(...rules: readonly CriteriaRule[]): LoadPlan {
+    return new LoadPlan(this.relations, this.others, this.columns, [...this.rules, ...rules])
   }
 
   /** The columns that are read of the entity; the model's own list where nothing is said of them. */

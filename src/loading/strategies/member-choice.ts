@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { ArgumentError } from '../../errors.ts'
 import { nameOf, type OrderTerm, type RelationLink, type TargetFilter } from '../../mapping/index.ts'
 import type { Dialect, MemberOrder, MemberPart } from '../../sql/index.ts'
@@ -76,8 +77,18 @@ export function orderOf(link: RelationLink, { orderBy, limit }: MemberChoice): M
   return [...order, ...rest.map((column) => ({ column, direction: 'asc' as const }))]
 }
 
-/** The part of the members that the statement reads. */
-export function partOf(dialect: Dialect, link: RelationLink, { where, limit }: MemberChoice): MemberPart {
-  const condition = where && addedCondition(dialect, `selectin('${link.property}')`, link, where)
-  return { condition, limit }
+/**
+ * The part of the members that the statement reads.
+ *
+ * @param ruled what criteria leave of them
+ */
+export function partOf(
+  dialect: Dialect,
+  link: RelationLink,
+  { where, limit }: MemberChoice,
+  ruled: MemberPart | undefined,
+): MemberPart {
+  const own = where && addedCondition(dialect, `selectin('${link.property}')`, link, where)
+  const both = own && ruled?.condition && sql`${own} and ${ruled.condition}`
+  return { condition: both ?? own ?? ruled?.condition, limit }
 }

@@ -1,11 +1,12 @@
 import { ParensNode, ValueNode } from 'kysely'
 import type { RelationLink } from '../../mapping/index.ts'
 import type { InstanceState } from '../../state/index.ts'
+import type { Condition } from '../condition.ts'
 import { readFilters } from '../conditions.ts'
 import { type EntityTable, entityTable } from '../entity-table.ts'
 import { hasOwnCondition, ownCondition } from '../own-condition.ts'
 import { Query } from '../query.ts'
-import { type Condition, freshState } from '../query-state.ts'
+import { freshState } from '../query-state.ts'
 import type { QueryTarget } from '../query-target.ts'
 import { allEqual, existsNode, hasPairs, pairsBetween } from '../relation-conditions.ts'
 
