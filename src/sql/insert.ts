@@ -5,6 +5,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import { compileShape, compileSource, Slot, type StatementShape, statementName } from './compile.ts'
 import type { Dialect } from './dialect.ts'
 import { type Match, matchOf, returnedRows } from './insert-matching.ts'
+import { runInOrder } from './pipeline.ts'
 import { readBack } from './read-back.ts'
 import { ALONE, chunksOf, largestSize, runsOf } from './rows.ts'
 import {
@@ -30,7 +31,7 @@ import {
 } from './statement-parts.ts'
 
 /** Rows in one statement: beyond this nothing is gained. */
-const ROWS_BY_ARRAYS = 5_000
+const ROWS_BY_ARRAYS = 1_000
 const ROWS_BY_VALUES = 1_000
 /** Rows of one batch where each is a statement: more would only be kept in memory longer. */
 const ROWS_BY_EACH = 1_000
@@ -38,7 +39,8 @@ const ROWS_BY_EACH = 1_000
 /** How many rows of these columns an INSERT, or a batch of them, has at most. */
 export function rowsAtOnce({ capabilities }: Dialect, columns: readonly ColumnModel[]): number {
   const { batchInsert, maxParameters } = capabilities
-  if (batchInsert === 'arrays') return ROWS_BY_ARRAYS
+  // Several statements, which can be sent ahead of answers.
+  if (batchInsert === 'arrays') return 10 * ROWS_BY_ARRAYS
   if (batchInsert === 'each') return ROWS_BY_EACH
   return Math.max(1, Math.min(ROWS_BY_VALUES, Math.floor(maxParameters / Math.max(1, columns.length))))
 }
@@ -203,17 +205,27 @@ function readingArrays(compiled: Pick<Statement, 'sql' | 'parameters'>, columns:
 
 /** `insert … select … from unnest($1, …) order by ordinality`: one text for any number of rows. */
 async function insertByArrays(insertion: Insertion, rows: readonly Row[]): Promise<readonly Row[]> {
-  const { runner, columns, encode, fetched } = insertion
+  const chunks = chunksOf(rows.map(insertion.encode), ROWS_BY_ARRAYS, (row) => row)
   const results: Row[] = []
-  for (const chunk of chunksOf(rows.map(encode), ROWS_BY_ARRAYS, (row) => row)) {
-    const lists = transpose(chunk.rows, columns.length)
-    const shared = sharedColumns(lists)
-    const values = lists.map((list, place) => (shared.includes(place) ? list[0] : list))
-    const outcome = await runner.run(statementOf(arrayShape(insertion, shared), values, fetched))
-    const sent = rows.slice(chunk.start, chunk.start + chunk.rows.length)
-    for (const row of returnedRows(insertion, sent, arraysOf(outcome))) results.push(row)
-  }
+  const chunkAt = (index: number) => chunks[index] as (typeof chunks)[number]
+  await runInOrder(
+    insertion.runner,
+    chunks.length,
+    (index) => arrayStatement(insertion, chunkAt(index).rows),
+    (outcome, index) => {
+      const { start, rows: encoded } = chunkAt(index)
+      const sent = rows.slice(start, start + encoded.length)
+      for (const row of returnedRows(insertion, sent, arraysOf(outcome))) results.push(row)
+    },
+  )
   return results
+}
+
+function arrayStatement(insertion: Insertion, rows: readonly Row[]): Statement {
+  const lists = transpose(rows, insertion.columns.length)
+  const shared = sharedColumns(lists)
+  const values = lists.map((list, place) => (shared.includes(place) ? list[0] : list))
+  return statementOf(arrayShape(insertion, shared), values, insertion.fetched)
 }
 
 /** The columns that have the same value in all rows, which is sent once: flags, counters at their beginning. One is left to be a list. */

@@ -9,6 +9,10 @@ export interface Runner {
   run(statement: Statement): Promise<Outcome>
   /** The same text with several sets of values, in order. */
   runEach(statement: Statement, parameterSets: readonly (readonly unknown[])[]): Promise<readonly Outcome[]>
+  /** Whether {@link together} sends a statement before the one ahead of it is answered. Absent: it never does. */
+  readonly canPipeline?: boolean
+  /** Gives work a runner whose statements do not wait for each other's answers; the work awaits all that it sends. */
+  together?<T>(work: (runner: Runner) => Promise<T>): Promise<T>
   /** Whether what it runs is part of a transaction; absent where that is not known. */
   inTransaction?(): boolean
 }

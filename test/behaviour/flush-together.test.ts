@@ -66,6 +66,21 @@ onEvery({ on: ['postgres'] }, (db) => {
       expect([flights.most, await session.query(Person).count()]).toEqual([2, 2])
     })
   })
+
+  it('of many new rows the second thousand leaves before the first is answered, and each row gets its own key', async () => {
+    const { Sessions, flights } = await openWatched(db)
+    await Sessions.begin(async (session) => {
+      await session.query(Account).all()
+      flights.most = 0
+      const accounts = Array.from({ length: 12_500 }, (_, n) => new Account({ email: `${n}@x.org` }))
+      session.addAll(accounts)
+      await session.flush()
+      expect(flights.most).toBe(8)
+      const stored = await session.execute<{ id: number; email: string }>(sql`select id, email from accounts`)
+      const idOf = new Map(stored.rows.map(({ id, email }) => [email, id]))
+      expect(accounts.map(({ id }) => id)).toEqual(accounts.map(({ email }) => idOf.get(email)))
+    })
+  })
 })
 
 // The engine is disposed of in between, and a database in memory goes with its connection.
@@ -88,6 +103,23 @@ onEvery({ needs: ['outlivesConnection'] }, (db) => {
     ])
     expect(stored).toEqual(['ed', 1, ['x']])
     expect(connectionsOut(engine)).toBe(0)
+  })
+
+  it('one bad row of several thousand fails all of them, and they can be added again', async () => {
+    const { Sessions } = await openWatched(db)
+    const session = Sessions()
+    await session.query(Account).all()
+    const accounts = Array.from({ length: 5_000 }, (_, n) => new Account({ email: n === 2_500 ? 'a' : `${n}@x.org` }))
+    session.addAll(accounts)
+    expect(await thrownBy(() => session.flush())).toBeInstanceOf(UniqueViolationError)
+    await session.rollback()
+    expect(accounts.map(({ id }) => id).every((id) => id === null)).toBe(true)
+    const [bad] = accounts.slice(2_500)
+    if (bad !== undefined) bad.email = 'b'
+    session.addAll(accounts)
+    await session.commit()
+    await session.close()
+    expect(await Sessions.begin((other) => other.query(Account).count())).toBe(5_001)
   })
 
   it('a row that is gone is found among statements that left together', async () => {
