@@ -44,6 +44,9 @@ export class Folder extends entity('crit_folders', {
   get pages() {
     return oneToMany(() => Page, { backPopulates: 'folder', orderBy: 'id' })
   },
+  get entries() {
+    return oneToMany(() => Entry, { backPopulates: 'folder', collection: 'writeOnly' })
+  },
   get kept() {
     return oneToMany(() => Page, { viewOnly: true, where: (eb) => eb('title', '!=', 'draft'), orderBy: 'id' })
   },
@@ -53,6 +56,16 @@ export class Folder extends entity('crit_folders', {
       on: (eb) => eb('target.title', '=', eb.ref('source.name')),
       orderBy: 'id',
     })
+  },
+}) {}
+
+/** In a collection that is never loaded. */
+export class Entry extends entity('crit_entries', {
+  id: integer().primaryKey(),
+  gone: varchar(20).nullable(),
+  folderId: integer().references('crit_folders.id', { onDelete: 'cascade' }),
+  get folder() {
+    return manyToOne(() => Folder, { foreignKey: 'folderId', backPopulates: 'entries' })
   },
 }) {}
 
@@ -102,7 +115,7 @@ export class Cat extends subclass(Animal, { lives: integer().nullable() }, { dis
 /** In a table of its own. */
 export class Dog extends subclass(Animal, { tricks: integer() }, { discriminator: 'dog', table: 'crit_dogs' }) {}
 
-const everything = [Folder, Page, Remark, Tag, Cover, Animal, Cat, Dog]
+const everything = [Folder, Page, Entry, Remark, Tag, Cover, Animal, Cat, Dog]
 
 /** An engine with the tables of the entities above, a maker of sessions, and a recorder of statements. */
 export async function openPages(db: TestDatabase, options: SessionOptions = {}) {
@@ -130,6 +143,9 @@ function fill(session: ReturnType<ReturnType<typeof sessionmaker>>): void {
     const cover = new Cover({ id, colour: `c${id}`, gone: gone(id % 2 === 1) })
     const folder = folders[tenant - 1] as Folder
     session.add(new Page({ id, tenant, title: `p${id}`, gone: gone(id % 3 === 2), folder, remarks, tags, cover }))
+  }
+  for (const [n, folder] of folders.entries()) {
+    session.addAll([new Entry({ id: n * 2 + 1, folder }), new Entry({ id: n * 2 + 2, gone: 'gone', folder })])
   }
   session.addAll([
     new Animal({ id: 1, name: 'owl' }),

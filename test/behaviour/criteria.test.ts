@@ -13,7 +13,7 @@ import {
   withoutCriteria,
 } from '../../src/index.ts'
 import { onEvery } from '../support/index.ts'
-import { Animal, Cat, Cover, Dog, Folder, ids, openPages, Page, Remark, Tag } from './criteria-entities.ts'
+import { Animal, Cat, Cover, Dog, Entry, Folder, ids, openPages, Page, Remark, Tag } from './criteria-entities.ts'
 
 const present = criteria([Page, Folder, Remark, Tag, Cover], { gone: null })
 
@@ -229,6 +229,16 @@ onEvery({}, (db) => {
     session.expungeAll()
     const beside = await session.query(Folder).where('id', '=', 1).options(here, joined('pages')).one()
     expect(ids(beside.pages)).toEqual([1, 3])
+    session.expungeAll()
+    const entries = criteria(Entry, { gone: null })
+    const logged = await session.query(Folder).where('id', '=', 1).options(entries).one()
+    expect(ids(await logged.entries.query().all())).toEqual([1])
+    expect(await logged.entries.query().options(withoutCriteria()).count()).toBe(2)
+    await session.commit()
+    const count = await Sessions.begin(async (strict) => (await strict.getOne(Folder, 2)).entries.query().count(), {
+      criteria: [entries],
+    })
+    expect(count).toBe(1)
     session.expungeAll()
     const [row] = await session
       .query(Folder)

@@ -9,6 +9,7 @@ import { Query } from '../query.ts'
 import { freshState } from '../query-state.ts'
 import type { QueryTarget } from '../query-target.ts'
 import { allEqual, existsNode, hasPairs, pairsBetween } from '../relation-conditions.ts'
+import { noPlan, planOf } from './load-plan.ts'
 
 declare module '../../mapping/types.ts' {
   interface MemberQuery<Item> extends Query<Item> {}
@@ -19,7 +20,8 @@ export function membersQuery(target: QueryTarget, state: InstanceState, link: Re
   const table = entityTable(target.dialectFor(link.target), link.target)
   const own = hasOwnCondition(link) ? [ownPart(link, table)] : []
   const conditions = [...belonging(state, link, table), ...own]
-  return new Query(target, table, { ...freshState, conditions })
+  const rules = planOf(state).rules.filter(({ propagates }) => propagates)
+  return new Query(target, table, { ...freshState, conditions, plan: noPlan.withRules(...rules) })
 }
 
 function ownPart(link: RelationLink, table: EntityTable): Condition {
