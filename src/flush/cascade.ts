@@ -9,7 +9,7 @@ import {
   stateOf,
   type UnitOfWork,
 } from '../state/index.ts'
-import { loadFollowers } from './changed-keys.ts'
+import { isFollowedByOthers, loadFollowers } from './changed-keys.ts'
 import type { LoadMembers, LoadStored } from './load-members.ts'
 
 /**
@@ -36,6 +36,15 @@ export async function cascadeWork(
     }
   }
   await loadFollowers(unit, loadMembers)
+}
+
+/** Whether the work is nothing but rows to insert, and columns to update that no relation hangs on: then there is nothing to follow. */
+export function reachesNothing(unit: UnitOfWork): boolean {
+  if (unit.doomed.size > 0) return false
+  for (const state of unit.dirty) {
+    if (state.relationsChanged || state.relatedOriginals !== undefined || isFollowedByOthers(state)) return false
+  }
+  return true
 }
 
 /**

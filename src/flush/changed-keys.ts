@@ -12,7 +12,7 @@ export function givesNewKey(state: InstanceState, link: RelationLink): boolean {
 export async function loadFollowers(unit: UnitOfWork, loadMembers: LoadMembers): Promise<void> {
   const changed: InstanceState[] = []
   for (const state of unit.dirty) {
-    if (state.hasColumnChanges && hasFollowers(state) && !unit.doomed.has(state)) changed.push(state)
+    if (isFollowedByOthers(state) && !unit.doomed.has(state)) changed.push(state)
   }
   for (const [model, states] of Map.groupBy(changed, (state) => state.model)) {
     for (const link of linksOf(model)) {
@@ -23,9 +23,9 @@ export async function loadFollowers(unit: UnitOfWork, loadMembers: LoadMembers):
   }
 }
 
-/** Whether there are relations whose children get a changed key from the program. */
-function hasFollowers({ model }: InstanceState): boolean {
-  return linksOf(model).some(isFollowed)
+/** Whether columns have changed of an instance whose children get a changed key from the program. */
+export function isFollowedByOthers(state: InstanceState): boolean {
+  return state.hasColumnChanges && linksOf(state.model).some(isFollowed)
 }
 
 function isFollowed({ options }: RelationLink): boolean {

@@ -1,5 +1,5 @@
 import type { InstanceState, UnitOfWork } from '../state/index.ts'
-import { cascadeWork, reachesMore } from './cascade.ts'
+import { cascadeWork, reachesMore, reachesNothing } from './cascade.ts'
 import type { LoadMembers, LoadStored } from './load-members.ts'
 import { planFlush } from './plan.ts'
 import { tellRefreshed } from './refreshed.ts'
@@ -8,7 +8,7 @@ import { type ConnectionFor, runPlan } from './run.ts'
 import { beginFlight, settleFailure, settleSuccess } from './settle.ts'
 import type { FlushPlan } from './steps.ts'
 import { forgetStoredPairs } from './stored-pairs.ts'
-import { readUnreadVersions } from './unread-versions.ts'
+import { lacksVersions, readUnreadVersions } from './unread-versions.ts'
 import { collectWork } from './work.ts'
 
 /** What a flush needs of its session. */
@@ -28,19 +28,23 @@ export function previewFlush(unit: UnitOfWork): FlushPlan {
   return planFlush(collectWork(unit))
 }
 
+/** Until the picture is taken without a pause after the last look: what another branch changed in one has to be followed as well. */
+async function followWork(unit: UnitOfWork, host: FlushHost): Promise<void> {
+  const followed = new Set<InstanceState>()
+  do {
+    await cascadeWork(unit, followed, host.loadMembers, host.loadStored)
+    await forgetStoredPairs(unit, host.connectionFor)
+    await readUnreadVersions(unit, host.connectionFor)
+  } while (reachesMore(unit, followed))
+}
+
 /**
  * Writes the unit of work: cascade, plan, run, settle. After a failure every record is as it was.
  *
  * @throws what the database threw, StaleDataError, FlushError
  */
 export async function flushUnit(unit: UnitOfWork, host: FlushHost): Promise<void> {
-  const followed = new Set<InstanceState>()
-  // Until the picture is taken without a pause after the last look: what another branch changed in one has to be followed as well.
-  do {
-    await cascadeWork(unit, followed, host.loadMembers, host.loadStored)
-    await forgetStoredPairs(unit, host.connectionFor)
-    await readUnreadVersions(unit, host.connectionFor)
-  } while (reachesMore(unit, followed))
+  if (!reachesNothing(unit) || lacksVersions(unit)) await followWork(unit, host)
   const work = collectWork(unit)
   const plan = planFlush(work)
   const flight = beginFlight(unit, work)

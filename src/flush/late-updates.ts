@@ -18,7 +18,8 @@ export class LateUpdates {
 
   constructor(work: FlushWork) {
     this.#work = work
-    this.#late = new Map([...work.late].map(([state, values]) => [state, new Map(values)]))
+    this.#late = new Map()
+    for (const [state, values] of work.late) this.#late.set(state, new Map(values))
   }
 
   get #inserted(): ReadonlySet<InstanceState> {
@@ -56,8 +57,9 @@ export class LateUpdates {
   }
 
   /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
-  split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): PendingUpdate[] {
+  split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): readonly PendingUpdate[] {
     let placed: ReadonlySet<InstanceState> | undefined
+    let hasLeftOut = false
     for (const { state, changes } of updates) {
       for (const [index, value] of changes) {
         if (!(value instanceof DeferredKey)) continue
@@ -65,12 +67,14 @@ export class LateUpdates {
         if (placed.has(value.state) || !this.#inserted.has(value.state)) continue
         this.#add(state, index, value)
         changes.delete(index)
+        hasLeftOut = true
       }
     }
-    return updates.filter(({ changes }) => changes.size > 0)
+    return hasLeftOut ? updates.filter(({ changes }) => changes.size > 0) : updates
   }
 
   steps(): UpdateStep[] {
+    if (this.#late.size === 0) return []
     const updates = [...this.#late].map(([state, changes]) => this.#updateOf(state, changes))
     const byModel = Map.groupBy(updates, ({ state }) => rootOf(state.model))
     return [...byModel].flatMap(([model, rows]) => [

@@ -6,11 +6,11 @@ import { DeferredKey } from './deferred-key.ts'
 import { deleteRounds } from './delete-order.ts'
 import { LateUpdates } from './late-updates.ts'
 import type { PairWork } from './pairs.ts'
-import { insertSteps } from './shapes.ts'
+import { insertSteps, updateSteps } from './shapes.ts'
 import type { FlushPlan, InsertStep, PairStep, PlanStep } from './steps.ts'
 import { isSelfReferring, modelGroups } from './table-order.ts'
 import { type SplitUpdates, UniqueOrder } from './unique-order.ts'
-import type { FlushWork, PendingInsert } from './work.ts'
+import type { FlushWork, PendingInsert, PendingUpdate } from './work.ts'
 
 /**
  * Orders the work: tables that others refer to are inserted first and deleted last; within a table rows keep their order, unless one
@@ -22,26 +22,52 @@ export function planFlush(work: FlushWork): FlushPlan {
   const inserts = byRoot(work.inserts)
   const updates = byRoot(work.updates)
   const late = new LateUpdates(work)
-  const orders = new Map(
-    groups
-      .flat()
-      .map((model) => [model, new UniqueOrder(model, work, inserts.get(model) ?? [], updates.get(model) ?? [])]),
-  )
+  const orders = uniqueOrders(groups, work, inserts, updates)
   const steps: PlanStep[] = []
   const split: SplitUpdates = (some) => late.split(some, steps)
   for (const group of groups) {
-    for (const model of group) steps.push(...(orders.get(model)?.before(split) ?? []))
+    if (orders.size > 0) for (const model of group) steps.push(...(orders.get(model)?.before(split) ?? []))
     steps.push(...groupInserts(group, inserts, late))
-    for (const model of group) steps.push(...(orders.get(model)?.updates(split) ?? []))
+    for (const model of group) {
+      const some = updates.get(model)
+      if (some !== undefined) steps.push(...(orders.get(model)?.updates(split) ?? updateSteps(model, split(some))))
+    }
   }
   steps.push(...late.steps())
   for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'insert pairs'))
   for (const pairs of work.pairs) steps.push(...pairSteps(pairs, 'delete pairs'))
-  const removed = new Set([...orders.values()].flatMap((order) => [...order.removed]))
-  const deletes = work.deletes.filter((row) => !removed.has(row))
-  for (const group of groups.toReversed()) steps.push(...deleteRounds(group, deletes))
+  if (work.deletes.length > 0) steps.push(...deletesAfterAll(groups, work, orders))
   for (const order of orders.values()) steps.push(...order.after(split))
   return steps
+}
+
+/** Of the entities of which more than one row is written: among those a unique value may pass from one to another. */
+function uniqueOrders(
+  groups: readonly (readonly EntityModel[])[],
+  work: FlushWork,
+  inserts: ReadonlyMap<EntityModel, readonly PendingInsert[]>,
+  updates: ReadonlyMap<EntityModel, readonly PendingUpdate[]>,
+): Map<EntityModel, UniqueOrder> {
+  const orders = new Map<EntityModel, UniqueOrder>()
+  for (const group of groups) {
+    for (const model of group) {
+      const [taking, changed] = [inserts.get(model) ?? [], updates.get(model) ?? []]
+      const isAlone = work.deletes.length === 0 && (changed.length === 0 || taking.length + changed.length === 1)
+      if (!isAlone) orders.set(model, new UniqueOrder(model, work, taking, changed))
+    }
+  }
+  return orders
+}
+
+/** The deletes that nothing else waits for. */
+function deletesAfterAll(
+  groups: readonly (readonly EntityModel[])[],
+  work: FlushWork,
+  orders: ReadonlyMap<EntityModel, UniqueOrder>,
+): PlanStep[] {
+  const removed = new Set([...orders.values()].flatMap((order) => [...order.removed]))
+  const deletes = work.deletes.filter((row) => !removed.has(row))
+  return groups.toReversed().flatMap((group) => deleteRounds(group, deletes))
 }
 
 /** The entities whose rows are written; the classes of a family are one. */

@@ -115,5 +115,13 @@ export function deleteSteps(model: EntityModel, deletes: readonly PendingDelete[
 
 /** How a row is found: by its key, and by its version where it has one. */
 export function matchOf(model: EntityModel): readonly ColumnModel[] {
-  return model.version === undefined ? model.key : [...model.key, model.version]
+  if (model.version === undefined) return model.key
+  let match = matches.get(model)
+  if (match === undefined) {
+    match = [...model.key, model.version]
+    matches.set(model, match)
+  }
+  return match
 }
+
+const matches = new WeakMap<EntityModel, readonly ColumnModel[]>()

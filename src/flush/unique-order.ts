@@ -10,7 +10,7 @@ type Freer = PendingUpdate | PendingDelete
 type Taker = PendingInsert | PendingUpdate
 
 /** Leaves out of updates what cannot be written yet. */
-export type SplitUpdates = (updates: readonly PendingUpdate[]) => PendingUpdate[]
+export type SplitUpdates = (updates: readonly PendingUpdate[]) => readonly PendingUpdate[]
 
 /**
  * The order among rows of one entity that a unique value passes between: it is given up before it is taken. Without such rows it

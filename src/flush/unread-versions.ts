@@ -4,6 +4,13 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import { type IdentityKey, type InstanceState, identityOf, type UnitOfWork } from '../state/index.ts'
 import type { ConnectionFor } from './run.ts'
 
+/** Whether there is anything for {@link readUnreadVersions} to read. */
+export function lacksVersions(unit: UnitOfWork): boolean {
+  for (const state of unit.dirty) if (lacksVersion(state)) return true
+  for (const state of unit.doomed) if (lacksVersion(state)) return true
+  return false
+}
+
 /**
  * Reads the versions of rows that are to be written and whose instances have expired: without one a row could not be checked. One
  * statement for each entity.
