@@ -59,7 +59,7 @@ export class LateUpdates {
   /** Updates that can run now; foreign keys to rows that are inserted later are left for the end. */
   split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): readonly PendingUpdate[] {
     let placed: ReadonlySet<InstanceState> | undefined
-    let hasLeftOut = false
+    let isAnyEmpty = false
     for (const { state, changes } of updates) {
       for (const [index, value] of changes) {
         if (!(value instanceof DeferredKey)) continue
@@ -67,10 +67,10 @@ export class LateUpdates {
         if (placed.has(value.state) || !this.#inserted.has(value.state)) continue
         this.#add(state, index, value)
         changes.delete(index)
-        hasLeftOut = true
       }
+      if (changes.size === 0) isAnyEmpty = true
     }
-    return hasLeftOut ? updates.filter(({ changes }) => changes.size > 0) : updates
+    return isAnyEmpty ? updates.filter(({ changes }) => changes.size > 0) : updates
   }
 
   steps(): UpdateStep[] {
