@@ -5,6 +5,7 @@ import { collectionOf, type IdentityKey, type InstanceState, identityOf, noteHid
 import { settled } from './late-value.ts'
 import { memberOrder } from './member-order.ts'
 import { loadFilter } from './own-condition.ts'
+import { type FindPlace, placesIn } from './places.ts'
 import { hydrateTargets, type Reader, type RelatedSource, ruledPart, storedValue } from './related-rows.ts'
 import { type LoadPlan, noPlan } from './strategies/load-plan.ts'
 import { isPartial, type MemberChoice, orderOf, partOf } from './strategies/member-choice.ts'
@@ -12,7 +13,7 @@ import { isPartial, type MemberChoice, orderOf, partOf } from './strategies/memb
 /**
  * To-many, and to-one held by the other side: the members of all owners together, put to each in order.
  *
- * @returns the members that were read; undefined where some of the owners have other ones
+ * @returns the members that were read, or none where they have no relations; undefined where some of the owners have other ones
  */
 export async function loadMembers(
   source: RelatedSource,
@@ -21,13 +22,15 @@ export async function loadMembers(
   below: LoadPlan,
   choice: MemberChoice | undefined,
 ): Promise<readonly InstanceState[] | undefined> {
-  const owners: Owners = { keys: [], placeOf: new Map() }
-  const places = states.map((state) => placeOfOwner(owners, link, ownerKey(state, link)))
+  const owners = ownersOf(
+    link,
+    states.map((state) => ownerKey(state, link)),
+  )
   const { lists, read, isRuled } = await readMembers(source, link, owners, below, choice)
   const isPart = isRuled || isPartial(choice)
   let areThese = true
   for (let i = 0; i < states.length; i++) {
-    const members = lists[places[i] as number] ?? nobody
+    const members = lists[owners.placeOf(owners.identities[i])] ?? nobody
     if (!giveMembers(states[i] as InstanceState, link, members, isPart)) areThese = false
   }
   return areThese ? read : undefined
@@ -41,27 +44,23 @@ export async function membersOfKey(
   link: RelationLink,
   key: readonly unknown[],
 ): Promise<readonly object[]> {
-  const owners: Owners = { keys: [], placeOf: new Map() }
-  placeOfOwner(owners, link, key)
-  const { lists } = await readMembers(source, link, owners, noPlan)
+  const { lists } = await readMembers(source, link, ownersOf(link, [key]), noPlan)
   return lists[0] ?? nobody
 }
 
-/** Those whose members are read, each once. */
+/** Those whose members are read. */
 interface Owners {
-  readonly keys: (readonly unknown[])[]
-  /** The place of each among the keys. */
-  readonly placeOf: Map<IdentityKey, number>
+  /** Undefined for one without a key. */
+  readonly identities: readonly (IdentityKey | undefined)[]
+  readonly placeOf: FindPlace
+  /** Each key once. */
+  readonly keys: readonly (readonly unknown[])[]
 }
 
-/** The place of an owner, which may be new; -1 for one without a key. */
-function placeOfOwner({ keys, placeOf }: Owners, link: RelationLink, key: readonly unknown[]): number {
-  const identity = identityOf(link.source, key)
-  if (identity === undefined) return -1
-  const known = placeOf.get(identity)
-  if (known !== undefined) return known
-  placeOf.set(identity, keys.length)
-  return keys.push(key) - 1
+function ownersOf(link: RelationLink, all: readonly (readonly unknown[])[]): Owners {
+  const identities = all.map((key) => identityOf(link.source, key))
+  const placeOf = placesIn(identities)
+  return { identities, placeOf, keys: all.filter((_, place) => placeOf(identities[place]) === place) }
 }
 
 /** The stored values by which members point at their owner. */
@@ -70,7 +69,7 @@ export function ownerKey(state: InstanceState, link: RelationLink): readonly unk
   return link.pairs.map(({ source }) => storedValue(state, source))
 }
 
-/** What was read: the members of each owner by its place, where it has any, and all of them as they came. */
+/** What was read: the members of each owner by its place, where it has any; and all of them, unless nothing leads on from them. */
 interface Members {
   readonly lists: (object[] | undefined)[]
   readonly read: readonly InstanceState[]
@@ -81,11 +80,11 @@ interface Members {
 async function readMembers(
   source: RelatedSource,
   link: RelationLink,
-  { keys, placeOf }: Owners,
+  { keys, identities, placeOf }: Owners,
   below: LoadPlan,
   choice?: MemberChoice,
 ): Promise<Members> {
-  const lists = new Array<object[] | undefined>(keys.length)
+  const lists = new Array<object[] | undefined>(identities.length)
   if (keys.length === 0) return { lists, read: [], isRuled: false }
   const connection = await source.connectionFor(link.target, link)
   const columns = below.columnsOf(link.target)
@@ -95,12 +94,13 @@ async function readMembers(
   for (const statement of membersSelect(connection, link, columns, choice, ruled)(keys)) {
     const rows = (await connection.run(settled(statement))).rows as unknown[][]
     // Of whom each row is must be read before the rows are given away: they may become the values of instances.
-    const places = rows.map((row) => placeOf.get(ownerOf(row) as IdentityKey) ?? -1)
+    const places = rows.map((row) => placeOf(ownerOf(row)))
     const found = await hydrateTargets(source, connection, link, below, rows)
     share(found, places, lists)
     read.push(found)
   }
-  return { lists, read: thoseThere(read), isRuled: ruled !== undefined }
+  const leadsOn = link.target.relations.length > 0
+  return { lists, read: leadsOn ? thoseThere(read) : [], isRuled: ruled !== undefined }
 }
 
 /** Puts members into the lists of their owners. They are counted first, so that no list grows while it is filled. */

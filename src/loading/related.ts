@@ -23,7 +23,8 @@ import type { MemberChoice } from './strategies/member-choice.ts'
  * already are left alone.
  *
  * @param choice which members of a collection, and in what order; undefined for all, as the relation was declared
- * @returns the targets of all the instances, some perhaps several times, where each of them was read just now; otherwise undefined
+ * @returns the targets of all the instances, some perhaps several times, where each of them was read just now (none of them where
+ *   they have no relations to be followed); otherwise undefined
  */
 export async function loadRelation(
   source: RelatedSource,

@@ -190,8 +190,9 @@ function eachOnce(items: readonly object[]): readonly object[] {
     const members = new Set(items)
     return members.size === items.length ? items : [...members]
   }
-  for (let i = 1; i < items.length; i++)
-    if (items.lastIndexOf(items[i] as object, i - 1) >= 0) return [...new Set(items)]
+  for (let i = 1; i < items.length; i++) {
+    for (let before = 0; before < i; before++) if (items[i] === items[before]) return [...new Set(items)]
+  }
   return items
 }
 
