@@ -28,8 +28,9 @@ import {
   writeKey,
 } from './write-parts.ts'
 
-/** The server goes through the branches of a CASE one by one: with twice as many rows each takes longer. */
 const UPDATES_AT_ONCE = 512
+/** Rows of one branch: the server goes through the conditions of a CASE one by one. A power of two. */
+const BRANCH = 32
 const DELETES_AT_ONCE = 1_024
 
 /**
@@ -113,39 +114,66 @@ async function updateFound(write: Write, rows: readonly SentChange[]): Promise<r
 async function runUpdate(write: Write, rows: readonly SentChange[]): Promise<number> {
   const { runner, context, model } = write
   const size = paddedSize(rows.length)
-  const values = padded(rows, size).map(valuesOf)
+  const sorted = sortedByNumber(write, rows)
+  const values = padded(sorted ?? rows, size).map(valuesOf)
   const shared = sharedPlaces(write, values)
-  const key = `case ${size} sharing ${shared.join(',')} ${writeKey(write)}`
-  const shape = context.shape(model, key, () => caseShape(write, size, shared))
+  const kind = sorted === undefined ? 'case' : 'sorted case'
+  const key = `${kind} ${size} sharing ${shared.join(',')} ${writeKey(write)}`
+  const shape = context.shape(model, key, () => caseShape(write, size, shared, sorted !== undefined))
   const { rowCount } = await runner.run(statementOf(shape, values.flat()))
   return rowCount
 }
 
-function caseShape(write: Write, size: number, shared: readonly number[]): StatementShape {
+/** In ascending order, where rows are told apart by a single number; undefined elsewhere, as the database may order by other rules. */
+function sortedByNumber(write: Write, rows: readonly SentChange[]): readonly SentChange[] | undefined {
+  const [only, ...others] = identifying(write)
+  if (only === undefined || others.length > 0) return undefined
+  const place = write.compared.indexOf(only)
+  const numberOf = ({ match }: SentChange) => match[place] as number | bigint
+  const areNumbers = rows.every((row) => typeof numberOf(row) === 'number' || typeof numberOf(row) === 'bigint')
+  return areNumbers ? rows.toSorted((a, b) => (numberOf(a) < numberOf(b) ? -1 : 1)) : undefined
+}
+
+function caseShape(write: Write, size: number, shared: readonly number[], isSorted: boolean): StatementShape {
   const { context, model, set } = write
   const { dialect } = context
   const assignments = set.map((column, place) => {
-    const value = shared.includes(place) ? slots(1, place)[0] : caseOf(write, size, place)
+    const value = shared.includes(place) ? slots(1, place)[0] : caseOf(write, size, place, isSorted)
     return sql`${columnOf(dialect, column)} = ${value}`
   })
   const source = sql`update ${tableOf(dialect, model)} set ${sql.join(assignments)} where ${inList(write, size, shared)}`
   return compileShape(dialect, source)
 }
 
-function caseOf(write: Write, size: number, at: number): RawBuilder<unknown> {
+/** Sorted rows are divided among branches, so that the server does not go through all of them for each row. */
+function caseOf(write: Write, size: number, at: number, isSorted: boolean): RawBuilder<unknown> {
+  if (!isSorted || size <= 2 * BRANCH) return plainCase(write, 0, size, at)
+  const { context, set, compared } = write
+  const [only] = identifying(write) as [ColumnModel]
+  const place = set.length + compared.indexOf(only)
+  const starts = Array.from({ length: size / BRANCH }, (_, branch) => branch * BRANCH)
+  const last = starts.pop() as number
+  const branches = starts.map((start) => {
+    const [highest] = slots(1, (start + BRANCH - 1) * (set.length + compared.length) + place)
+    const found = plainCase(write, start, start + BRANCH, at)
+    return sql`when ${columnOf(context.dialect, only)} <= ${highest} then ${found}`
+  })
+  return sql`case ${sql.join(branches, sql` `)} else ${plainCase(write, last, size, at)} end`
+}
+
+function plainCase(write: Write, from: number, to: number, at: number): RawBuilder<unknown> {
   const { context, set, compared } = write
   const width = set.length + compared.length
   const columns = identifying(write).map((column) => columnOf(context.dialect, column))
   const places = identifying(write).map((column) => set.length + compared.indexOf(column))
-  const [only, ...others] = columns
-  const isSingle = only !== undefined && others.length === 0
-  const whens = Array.from({ length: size }, (_, row) => {
-    const values = slots(width, row * width)
+  const isSingle = columns.length === 1
+  const whens = Array.from({ length: to - from }, (_, i) => {
+    const values = slots(width, (from + i) * width)
     if (isSingle) return sql`when ${values[places[0] as number]} then ${values[at]}`
-    const conditions = columns.map((column, i) => sql`${column} = ${values[places[i] as number]}`)
+    const conditions = columns.map((column, part) => sql`${column} = ${values[places[part] as number]}`)
     return sql`when ${allOf(conditions)} then ${values[at]}`
   })
-  return sql`case ${isSingle ? only : sql``} ${sql.join(whens, sql` `)} end`
+  return sql`case ${isSingle ? columns[0] : sql``} ${sql.join(whens, sql` `)} end`
 }
 
 // ------------------------------------------------------------------------------------------------ deleting

@@ -82,6 +82,29 @@ onEvery({}, (db) => {
     ])
   })
 
+  it('hundreds of updates in any order change each row as told, keys beyond what a number holds too', async () => {
+    await users(400)
+    const shuffled = upTo(400).map((n) => (n * 147) % 400)
+    const changes = shuffled.map((n) => ({ set: [`new ${n}`, n * 2], match: [n + 1] }))
+    expect(await place.update(User, ['name', 'visits'], ['id'], changes)).toEqual([])
+    expect(await namesAndVisits()).toEqual(upTo(400).map((n) => [n + 1, `new ${n}`, n * 2]))
+    const wide = upTo(200).map((n) => 9_007_199_254_740_993n * (n % 2 ? 1n : -1n) + BigInt(n))
+    await place.insert(
+      Member,
+      ['groupId', 'userId'],
+      [],
+      wide.map((id) => [1, id]),
+    )
+    const roles = wide.map((id) => ({ set: [`role ${id}`], match: [id] }))
+    expect(await place.update(Member, ['role'], ['userId'], roles)).toEqual([])
+    const stored = await place.read(
+      Member,
+      ['role'],
+      wide.map((id) => [1, id]),
+    )
+    expect(stored).toEqual(wide.map((id) => [`role ${id}`]))
+  })
+
   it('versions are checked without a look before, and a row of another version is named among 600 of the same', async () => {
     await users(600)
     place.sent.length = 0
