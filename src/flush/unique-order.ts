@@ -50,6 +50,8 @@ export class UniqueOrder {
   }
 
   #find(columns: UniqueColumns, inserts: readonly PendingInsert[], rows: readonly Freer[]): void {
+    // Most flushes give no unique value away.
+    if (inserts.length === 0 && !rows.some((row) => isUpdate(row) && changesAny(row, columns))) return
     if (rows.length === 0) return
     const takers = [...inserts, ...rows.filter(isUpdate)]
     const byName = new Map<string, Taker[]>()
@@ -152,6 +154,11 @@ export class UniqueOrder {
     }
     return changes.size === 0 ? [] : updateSteps(this.#model, [{ ...parking, aside: 'parking' as const }], key)
   }
+}
+
+function changesAny({ changes }: PendingUpdate, columns: UniqueColumns): boolean {
+  for (const { index } of columns) if (changes.has(index)) return true
+  return false
 }
 
 function isUpdate(row: Freer): row is PendingUpdate {
