@@ -16,13 +16,14 @@ interface Range {
 
 /** The range of identities that are integers; undefined where there are none, others are among them, or many are missing between them. */
 function rangeOf(identities: readonly (IdentityKey | undefined)[]): Range | undefined {
-  let first = Number.POSITIVE_INFINITY
-  let last = Number.NEGATIVE_INFINITY
+  let first = 0
+  let last = -1
   for (const identity of identities) {
     if (identity === undefined) continue
-    if (!Number.isSafeInteger(identity)) return undefined
-    first = Math.min(first, identity as number)
-    last = Math.max(last, identity as number)
+    if (typeof identity !== 'number' || !Number.isSafeInteger(identity)) return undefined
+    const isOnly = first > last
+    if (isOnly || identity < first) first = identity
+    if (isOnly || identity > last) last = identity
   }
   return first <= last && last - first < 4 * identities.length ? { first, last } : undefined
 }

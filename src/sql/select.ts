@@ -355,8 +355,17 @@ function byPlaceholders(dialect: Dialect, select: ListSelect) {
   return (keys: readonly Row[], values: Row) =>
     chunksOf(keys, limit, (key) => key).map(({ rows }) => {
       const size = paddedSize(rows.length)
-      return statementOf(shapeOf(size), [...padded(rows, size).flat(), ...values], select.selected)
+      const parameters = keyParameters(rows, size, width)
+      for (const value of values) parameters.push(value)
+      return statementOf(shapeOf(size), parameters, select.selected)
     })
+}
+
+/** The parts of so many keys, the last one again and again behind the others. */
+function keyParameters(keys: readonly Row[], size: number, width: number): unknown[] {
+  const parameters = width === 1 ? keys.map(([part]) => part) : keys.flat()
+  while (parameters.length < size * width) parameters.push(parameters[parameters.length - width])
+  return parameters
 }
 
 function placeholderShape(
