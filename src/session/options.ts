@@ -103,14 +103,12 @@ export function checkSessionOptions(owner: string, options: unknown): void {
   checkOptions(owner, options, rules)
 }
 
-/** Options that are checked and complete: those of a maker serve all of its sessions. */
-const resolved = new WeakSet<object>()
+/** Options that are checked and complete: those of a maker serve all of its sessions. Told by their class, which a copy does not have. */
+class Resolved {}
 
 export function resolveSessionOptions(owner: string, options: SessionOptions): ResolvedSessionOptions {
-  if (resolved.has(options)) return options as ResolvedSessionOptions
-  const read = readOptions(owner, options, rules, defaults) as ResolvedSessionOptions
-  resolved.add(read)
-  return read
+  if (options instanceof Resolved) return options as ResolvedSessionOptions
+  return Object.assign(new Resolved(), readOptions(owner, options, rules, defaults)) as ResolvedSessionOptions
 }
 
 /** The options of one session: its own win over those of its maker; `info` is merged, `criteria` are added. @throws ArgumentError */
@@ -120,10 +118,10 @@ export function combineOptions(
   own: SessionOptions,
 ): ResolvedSessionOptions {
   checkSessionOptions(owner, own)
-  const combined: Record<string, unknown> = { ...options }
+  if (Object.keys(own).length === 0) return options
+  const combined = Object.assign(new Resolved(), options) as unknown as Record<string, unknown>
   for (const [name, value] of Object.entries(own)) if (value !== undefined) combined[name] = value
   if (own.info !== undefined) combined['info'] = { ...options.info, ...own.info }
   if (own.criteria !== undefined) combined['criteria'] = [...(options.criteria ?? []), ...own.criteria]
-  resolved.add(combined)
   return combined as unknown as ResolvedSessionOptions
 }
