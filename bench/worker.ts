@@ -42,7 +42,6 @@ function opened(): Runner {
 async function run(on: Runner, id: string, size: number): Promise<Ran> {
   const workload = WORKLOADS.find((each) => each.id === id)
   if (workload === undefined) throw new Error(`there is no workload ${id}`)
-  globalThis.gc?.()
   const cpu = process.cpuUsage()
   const start = performance.now()
   const result = await workload.run(on, size)
