@@ -1,4 +1,5 @@
 import { ArgumentError, InvalidRequestError, PendingRollbackError } from '../errors.ts'
+import { allInOrder } from '../support/index.ts'
 import type {
   BeginOptions,
   DriverConnection,
@@ -103,11 +104,8 @@ export class PostgresConnection implements DriverConnection {
     const outcomes: Outcome[] = []
     while (outcomes.length < sets.length) {
       const window = sets.slice(outcomes.length, outcomes.length + this.#depth())
-      const answers = await Promise.allSettled(window.map((values) => this.#send(statement, values)))
-      for (const answer of answers) {
-        if (answer.status === 'rejected') throw answer.reason
-        outcomes.push(answer.value.outcome())
-      }
+      const answers = await allInOrder(window.map((values) => this.#send(statement, values)))
+      for (const answer of answers) outcomes.push(answer.outcome())
     }
     return outcomes
   }

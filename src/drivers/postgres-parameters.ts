@@ -1,5 +1,6 @@
 import { isDate } from 'node:util/types'
 import { ArgumentError } from '../errors.ts'
+import { keepingLast } from './last-date.ts'
 import { bufferOf, checkDate, isBytes, jsonText, refuseType } from './server-parameters.ts'
 
 /** A value as it travels: text, bytes, or NULL. */
@@ -45,18 +46,13 @@ function encode(value: unknown, position: number): WireValue {
 
 function encodeObject(value: object, position: number): string {
   if (Array.isArray(value)) return encodeArray(value, position)
-  if (!isDate(value)) return jsonText(value, position)
-  const time = value.getTime()
-  if (time === lastTime) return lastText
-  checkDate(value, position)
-  lastTime = time
-  lastText = timestampText(value)
-  return lastText
+  return isDate(value) ? dateText(value, position) : jsonText(value, position)
 }
 
-/** The moment that was written last, and its text: rows written together have few different ones. */
-let lastTime = Number.NaN
-let lastText = ''
+const dateText = keepingLast((date, position) => {
+  checkDate(date, position)
+  return timestampText(date)
+})
 
 /** ISO 8601 in UTC; PostgreSQL writes years before 1 as BC and those after 9999 without a sign. */
 function timestampText(date: Date): string {

@@ -1,6 +1,7 @@
 import { ArgumentError, DataError, ProgrammingError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
 import type { Outcome } from './driver.ts'
+import { keepingLast } from './last-date.ts'
 import type { SqliteValue } from './sqlite-library.ts'
 
 /**
@@ -98,20 +99,12 @@ function isPlain(value: object): boolean {
   return prototype === null || prototype === Object.prototype
 }
 
-/** The moment that was written last, and its text: rows written together have few different ones. */
-let lastTime = Number.NaN
-let lastText = ''
-
-function bindDate(value: Date, index: number): string {
-  const time = value.getTime()
-  if (time === lastTime) return lastText
-  if (Number.isNaN(time)) throw lossy(index, 'an invalid Date')
+const bindDate = keepingLast((value, index) => {
+  if (Number.isNaN(value.getTime())) throw lossy(index, 'an invalid Date')
   const text = value.toISOString()
   if (text.length !== 24) throw lossy(index, `the date ${text}, whose year has not four digits`)
-  lastTime = time
-  lastText = `${text.slice(0, 10)} ${text.slice(11, 23)}`
-  return lastText
-}
+  return `${text.slice(0, 10)} ${text.slice(11, 23)}`
+})
 
 function bindJson(value: object, index: number): string {
   let text: string | undefined

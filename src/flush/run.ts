@@ -3,7 +3,7 @@ import { StaleDataError } from '../errors.ts'
 import type { EntityModel } from '../mapping/index.ts'
 import type { Runner } from '../sql/index.ts'
 import { type InstanceState, keyValuesOf } from '../state/index.ts'
-import { warn } from '../support/index.ts'
+import { allInOrder, warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
 import { type FamilyStep, isOfFamily } from './family-tables.ts'
 import { Made } from './made.ts'
@@ -63,10 +63,7 @@ async function runOne(step: PlanStep, connection: Connection, made: Made, hooks:
 /** The steps leave in their order, one behind the other. The first that fails is what is told; the server runs none behind it. */
 async function runTogether(steps: readonly PlanStep[], connection: Connection, made: Made): Promise<void> {
   for (const step of steps) resolveStep(step, made)
-  const outcomes = await connection.together((runner) =>
-    Promise.allSettled(steps.map((step) => runStep(step, connection, made, runner))),
-  )
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  await connection.together((runner) => allInOrder(steps.map((step) => runStep(step, connection, made, runner))))
 }
 
 /** Fills in the keys of rows that earlier steps have made. */

@@ -1,4 +1,4 @@
-import type { OperationNode } from 'kysely'
+import { AndNode, type OperationNode } from 'kysely'
 import type { EntityTable } from './entity-table.ts'
 import type { Evaluate } from './evaluate.ts'
 import type { LoadPlan } from './strategies/load-plan.ts'
@@ -14,6 +14,19 @@ export interface Condition {
   readonly evaluate?: Evaluate | undefined
   /** The same where criteria hold for the entities that it asks about; undefined where it asks about none. */
   readonly under?: ((criteria: Criteria) => Condition) | undefined
+}
+
+/** All of the conditions at once; undefined where there are none. */
+export function allOf(conditions: readonly Condition[]): OperationNode | undefined {
+  const nodes = conditions.map((condition) => condition.toNode())
+  return nodes.length === 0 ? undefined : nodes.reduce((all, next) => AndNode.create(all, next))
+}
+
+/** What tells the text of several conditions, and their values; undefined where that of one of them is not known beforehand. */
+export function textOf(conditions: readonly Condition[]): { shape: string; values: readonly unknown[] } | undefined {
+  const shapes = conditions.map(({ shape }) => shape)
+  if (shapes.includes(undefined)) return undefined
+  return { shape: shapes.join(';'), values: conditions.flatMap(({ values }) => values) }
 }
 
 /** The criteria that hold in one run of a statement. */

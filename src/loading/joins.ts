@@ -1,8 +1,8 @@
-import { AndNode, JoinNode, type JoinType, type OperationNode, RawNode } from 'kysely'
+import { JoinNode, type JoinType, type OperationNode, RawNode } from 'kysely'
 import { ArgumentError } from '../errors.ts'
 import { nameOf, type RelationLink } from '../mapping/index.ts'
 import { checkOptions, describeValue, rule } from '../support/index.ts'
-import { type Condition, oncePerCriteria } from './condition.ts'
+import { allOf, type Condition, oncePerCriteria, textOf } from './condition.ts'
 import { readWhere } from './conditions.ts'
 import { aliasedTable, type EntityTable, standsFor } from './entity-table.ts'
 import { hasOwnCondition } from './own-condition.ts'
@@ -91,24 +91,17 @@ function joinWith(
   under: Join['under'],
 ): Join {
   const nodes = joinNodes(type, parent, link, table, allOf(conditions))
-  const shapes = conditions.map(({ shape }) => shape)
-  const isKnown = !hasOwnCondition(link) && shapes.every((shape) => shape !== undefined)
-  const also = shapes.length === 0 ? '' : ` on(${shapes.join(';')})`
+  const text = hasOwnCondition(link) ? undefined : textOf(conditions)
+  const also = conditions.length === 0 ? '' : ` on(${text?.shape})`
   return {
     table,
     link,
     parent: parent.name,
-    shape: isKnown ? `${type} ${parent.name}.${link.index} ${table.name}${also}` : undefined,
-    values: isKnown ? conditions.flatMap(({ values }) => values) : [],
+    shape: text && `${type} ${parent.name}.${link.index} ${table.name}${also}`,
+    values: text?.values ?? [],
     toNodes: () => nodes,
     under,
   }
-}
-
-/** All of the conditions; undefined where there are none. */
-export function allOf(conditions: readonly Condition[]): OperationNode | undefined {
-  const nodes = conditions.map((condition) => condition.toNode())
-  return nodes.length === 0 ? undefined : nodes.reduce((all, next) => AndNode.create(all, next))
 }
 
 function refuseTaken(own: EntityTable, { joins }: QueryState, call: string, link: RelationLink, name: string): void {

@@ -1,6 +1,6 @@
 import { DisconnectionError, FlushError, InvalidRequestError } from '../errors.ts'
 import { expireAll, restore, settleCommit } from '../state/index.ts'
-import { attachSuppressed, warn } from '../support/index.ts'
+import { allInOrder, attachSuppressed, warn } from '../support/index.ts'
 import type { SessionCore } from './core.ts'
 import { deactivateAfter } from './failure.ts'
 import type { SessionTransaction } from './session-transaction.ts'
@@ -121,9 +121,7 @@ async function release(root: SessionTransaction): Promise<void> {
   const enlistments = [...root.enlistments.values()]
   root.enlistments.clear()
   if (enlistments.length <= 1) return enlistments[0]?.release()
-  const results = await Promise.allSettled(enlistments.map((enlistment) => enlistment.release()))
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
+  await allInOrder(enlistments.map((enlistment) => enlistment.release()))
 }
 
 /** Releases the innermost savepoint: its work now belongs to the enclosing transaction. */

@@ -1,4 +1,5 @@
 import type { Outcome, Statement } from '../drivers/index.ts'
+import { allInOrder } from '../support/index.ts'
 import type { Runner } from './statement-parts.ts'
 
 /** Statements sent ahead of their answers at most: their values are in memory together. */
@@ -37,10 +38,9 @@ async function sendAhead(
   make: (index: number) => Statement,
   take: (outcome: Outcome, index: number) => void,
 ): Promise<void> {
-  const answers = await together((runner) => {
+  await together((runner) => {
     const sent: Promise<void>[] = []
     for (let at = start; at < end; at++) sent.push(runner.run(make(at)).then((outcome) => take(outcome, at)))
-    return Promise.allSettled(sent)
+    return allInOrder(sent)
   })
-  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
 }

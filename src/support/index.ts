@@ -1,3 +1,4 @@
+export { allInOrder } from './all-in-order.ts'
 export { AsyncContext, bindContext } from './async-context.ts'
 export { startOfDay } from './calendar.ts'
 export type { Clock, ClockTimer } from './clock.ts'

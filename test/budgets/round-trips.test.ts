@@ -1,8 +1,8 @@
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { sessionmaker } from '../../src/index.ts'
 import { openEngine } from '../support/engines.ts'
 import { onEvery } from '../support/index.ts'
-import { TurnCounter } from '../support/turns.ts'
+import { Network } from '../support/network.ts'
 import { openShop, request, User } from './shop.ts'
 
 /** Round trips on a connection that is open, with statements that it knows. */
@@ -12,39 +12,40 @@ onEvery({ on: ['postgres', 'mariadb'] }, (db) => {
   async function open() {
     const url = await db.freshUrl()
     await openShop(url, 5)
-    const turns = await TurnCounter.open(url)
-    const Sessions = sessionmaker({ bind: openEngine(turns.url, { pool: { size: 1, maxOverflow: 0 } }) })
-    return { turns, Sessions }
+    const network = await Network.open(url)
+    onTestFinished(() => network.close())
+    const Sessions = sessionmaker({ bind: openEngine(network.url, { pool: { size: 1, maxOverflow: 0 } }) })
+    return { network, Sessions }
   }
 
   it('a session that reads one row: BEGIN rides with the read where the protocol can do it', async () => {
-    const { turns, Sessions } = await open()
+    const { network, Sessions } = await open()
     const read = () => Sessions.begin((session) => session.getOne(User, 1))
     for (let warm = 0; warm < 3; warm++) await read()
-    turns.take()
+    network.takeTurns()
     await read()
-    expect(turns.take()).toBe(isPostgres ? 2 : 3)
+    expect(network.takeTurns()).toBe(isPostgres ? 2 : 3)
   })
 
   it('a request that reads twice and writes two rows: the writes leave together where the protocol can do it', async () => {
-    const { turns, Sessions } = await open()
+    const { network, Sessions } = await open()
     for (let warm = 0; warm < 3; warm++) await Sessions.begin((session) => request(session, 1))
-    turns.take()
+    network.takeTurns()
     await Sessions.begin((session) => request(session, 2))
-    expect(turns.take()).toBe(isPostgres ? 4 : 6)
+    expect(network.takeTurns()).toBe(isPostgres ? 4 : 6)
   })
 
   it('a session that does nothing, and one that finds all it asks for, send nothing more', async () => {
-    const { turns, Sessions } = await open()
+    const { network, Sessions } = await open()
     await Sessions.begin((session) => session.getOne(User, 1))
-    turns.take()
+    network.takeTurns()
     await Sessions.begin(async () => 'nothing')
-    expect(turns.take()).toBe(0)
+    expect(network.takeTurns()).toBe(0)
     await Sessions.begin(async (session) => {
       await session.getOne(User, 2)
-      turns.take()
+      network.takeTurns()
       for (let again = 0; again < 5; again++) await session.getOne(User, 2)
-      expect(turns.take()).toBe(0)
+      expect(network.takeTurns()).toBe(0)
     })
   })
 })

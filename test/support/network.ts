@@ -17,6 +17,7 @@ export class Network {
   #pattern: { readonly sent: RegExp; readonly passOn: boolean } | undefined
   #isStalled = false
   #isMute = false
+  #turns = 0
 
   private constructor(url: string, server: Server) {
     const { hostname, port } = new URL(url)
@@ -31,6 +32,13 @@ export class Network {
 
   static async open(url: string): Promise<Network> {
     return new Network(url, await listening(0))
+  }
+
+  /** How often a client has spoken to the server, once or many times before an answer, since it was asked last: the round trips. */
+  takeTurns(): number {
+    const turns = this.#turns
+    this.#turns = 0
+    return turns
   }
 
   /** Cuts every connection that is open, as a router that was restarted does. */
@@ -110,8 +118,16 @@ export class Network {
       this.#links.delete(link)
     }
     for (const socket of [client, upstream]) socket.setNoDelay(true).on('error', end).on('close', end)
-    upstream.on('data', (chunk) => client.write(chunk))
-    client.on('data', (chunk) => this.#pass(link, chunk))
+    let isAsked = false
+    upstream.on('data', (chunk) => {
+      isAsked = false
+      client.write(chunk)
+    })
+    client.on('data', (chunk) => {
+      if (!isAsked) this.#turns++
+      isAsked = true
+      this.#pass(link, chunk)
+    })
     if (this.#isStalled) for (const socket of [client, upstream]) socket.pause()
   }
 

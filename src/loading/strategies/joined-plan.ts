@@ -1,6 +1,6 @@
 import { ArgumentError } from '../../errors.ts'
 import { type ColumnModel, type EntityModel, linksOf, nameOf, type RelationLink } from '../../mapping/index.ts'
-import type { Condition } from '../condition.ts'
+import { type Condition, textOf } from '../condition.ts'
 import { aliasedTable, type EntityTable, entityTable } from '../entity-table.ts'
 import { hasOwnCondition } from '../own-condition.ts'
 import type { QueryState } from '../query-state.ts'
@@ -53,13 +53,13 @@ export function joinedPlan(table: EntityTable, state: QueryState, inBatches = fa
   const isPaged = state.limit !== undefined || state.offset !== undefined
   const wrapped = nodes.every(({ join }) => join !== 'present') && (!isPlain(state) || (hasCollections && isPaged))
   const ruled = nodes.flatMap(({ join, criteria }) => (join === 'present' ? [] : criteria))
-  const isKnown = ruled.every(({ shape }) => shape !== undefined)
-  const shape = isKnown ? `${wrapped}${nodes.map(shapeOf)}` : undefined
-  return { nodes, hasCollections, wrapped, shape, values: isKnown ? ruled.flatMap(({ values }) => values) : [] }
+  const text = textOf(ruled)
+  const shape = text && `${wrapped}${nodes.map(shapeOf)}`
+  return { nodes, hasCollections, wrapped, shape, values: text?.values ?? [] }
 }
 
 function shapeOf({ link, parent, columns, join, table, criteria }: JoinedNode): string {
-  const on = join === 'present' || criteria.length === 0 ? '' : `on(${criteria.map(({ shape }) => shape).join(';')})`
+  const on = join === 'present' || criteria.length === 0 ? '' : `on(${textOf(criteria)?.shape})`
   return `${parent}.${link.index}${join}${table.name}(${columns.map(({ index }) => index)})${on}`
 }
 

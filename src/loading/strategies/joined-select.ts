@@ -12,8 +12,9 @@ import {
   TableNode,
 } from 'kysely'
 import type { ColumnModel, RelationLink } from '../../mapping/index.ts'
+import { allOf } from '../condition.ts'
 import { EntityTable } from '../entity-table.ts'
-import { allOf, joinNodes } from '../joins.ts'
+import { joinNodes } from '../joins.ts'
 import { memberOrder } from '../member-order.ts'
 import { columnIn } from '../relation-conditions.ts'
 import { asTranslated } from '../translated.ts'

@@ -51,6 +51,7 @@ export function selectOfKey(
   const plain = { ...freshState, plan, populateExisting, lock, conditions }
   const state = criteria === undefined ? plain : hides ? ruledBy(criteria, table, plain) : reachedBy(criteria, plain)
   const isRuled = state.conditions.length > conditions.length
-  const isMore = isRuled || (lock === undefined && joinedPlan(table, state) !== undefined)
+  // Without criteria it was asked for joins already.
+  const isMore = criteria === undefined || isRuled || (lock === undefined && joinedPlan(table, state) !== undefined)
   return isMore ? entitySelect(table, state) : undefined
 }
