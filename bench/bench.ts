@@ -122,7 +122,7 @@ async function warmUp(
       console.log(`${library.name} is left out of ${workload.id}: ${(error as Error).message.split('\n')[0]}`)
       return false
     } finally {
-      for (const sql of workload.undo) await keeper.run(sql)
+      if (workload.undo.length > 0) await keeper.run(...workload.undo)
     }
   }
   return true
@@ -143,7 +143,7 @@ async function measureWorkload(
     const results = new Map<string, number>()
     for (const { library, keeper } of round % 2 === 0 ? able : able.toReversed()) {
       const { wall, cpu, result } = await library.run(workload.id, size)
-      for (const sql of workload.undo) await keeper.run(sql)
+      if (workload.undo.length > 0) await keeper.run(...workload.undo)
       results.set(library.name, result)
       times.get(library.name)?.wall.push(wall)
       times.get(library.name)?.cpu.push(cpu)

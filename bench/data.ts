@@ -6,7 +6,7 @@ import { SIZES } from './workloads.ts'
 
 /** The one who makes the tables, fills them, and puts right what a workload has changed: a plain connection. */
 export interface Keeper {
-  run(sql: string): Promise<void>
+  run(...statements: readonly string[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -79,10 +79,8 @@ function* inserts(product: Product): Generator<string> {
 /** Makes the library's own database with its tables and rows. */
 export async function makeDatabase(target: Target): Promise<Keeper> {
   const keeper = await openKeeper(target)
-  await keeper.run(target.product === 'mariadb' ? 'start transaction' : 'begin')
-  for (const sql of tables(target.product)) await keeper.run(sql)
-  for (const sql of inserts(target.product)) await keeper.run(sql)
-  await keeper.run('commit')
+  const begin = target.product === 'mariadb' ? 'start transaction' : 'begin'
+  await keeper.run(begin, ...tables(target.product), ...inserts(target.product), 'commit')
   if (target.product === 'postgres') {
     for (const table of ['users', 'posts', 'tags']) {
       await keeper.run(`select setval('${table}_id_seq', (select max(id) from ${table}))`)
@@ -100,38 +98,33 @@ async function openKeeper(target: Target): Promise<Keeper> {
 function sqliteKeeper(file: string): Keeper {
   const db = new DatabaseSync(file)
   db.exec('pragma journal_mode = wal; pragma synchronous = normal')
-  return { run: async (sql) => db.exec(sql), close: async () => db.close() }
-}
-
-async function postgresKeeper(target: Target): Promise<Keeper> {
-  const { host, port, user, password, database } = target
-  const admin = new pg.Client({ host, port, user, password, database: 'postgres' })
-  await admin.connect()
-  await admin.query(`drop database if exists ${database} with (force)`)
-  await admin.query(`create database ${database}`)
-  const client = new pg.Client({ host, port, user, password, database })
-  await client.connect()
   return {
-    run: async (sql) => void (await client.query(sql)),
-    async close() {
-      await client.end()
-      await admin.query(`drop database if exists ${database} with (force)`)
-      await admin.end()
+    run: async (...statements) => {
+      for (const sql of statements) db.exec(sql)
     },
+    close: async () => db.close(),
   }
 }
 
-async function mariadbKeeper(target: Target): Promise<Keeper> {
-  const { host, port, user, password, database } = target
+/** Connects each time: the pools of all libraries together leave a server with its usual settings hardly a connection. */
+async function postgresKeeper({ host, port, user, password, database: own }: Target): Promise<Keeper> {
+  const runIn = async (database: string, statements: readonly string[]) => {
+    const client = new pg.Client({ host, port, user, password, database })
+    await client.connect()
+    for (const sql of statements) await client.query(sql)
+    await client.end()
+  }
+  const drop = `drop database if exists ${own} with (force)`
+  await runIn('postgres', [drop, `create database ${own}`])
+  return { run: (...statements) => runIn(own, statements), close: () => runIn('postgres', [drop]) }
+}
+
+async function mariadbKeeper({ host, port, user, password, database }: Target): Promise<Keeper> {
   const connection = await mysql.createConnection({ host, port, user, password })
-  await connection.query(`drop database if exists ${database}`)
-  await connection.query(`create database ${database}`)
-  await connection.query(`use ${database}`)
-  return {
-    run: async (sql) => void (await connection.query(sql)),
-    async close() {
-      await connection.query(`drop database if exists ${database}`)
-      await connection.end()
-    },
+  const run = async (...statements: readonly string[]) => {
+    for (const sql of statements) await connection.query(sql)
   }
+  const drop = `drop database if exists ${database}`
+  await run(drop, `create database ${database}`, `use ${database}`)
+  return { run, close: () => run(drop).then(() => connection.end()) }
 }

@@ -11,6 +11,7 @@ import {
   timestamp,
 } from '../../src/index.ts'
 import type { Library, Target } from '../contract.ts'
+import { viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 class User extends entity('users', {
@@ -90,15 +91,12 @@ export const library: Library = {
         }),
       w5a: (count) =>
         Readers.begin(async (session) => {
-          let sum = 0
-          const users = await session.query(User).where('id', '<=', count).orderBy('id').with('posts').all()
-          for (const user of users) for (const post of user.posts) sum += post.views
-          return sum
+          return viewsOf(await session.query(User).where('id', '<=', count).orderBy('id').with('posts').all())
         }),
       w5b: (count) =>
         Readers.begin(async (session) => {
-          let sum = 0
           const users = await session.query(User).where('id', '<=', count).orderBy('id').with('posts.tags').all()
+          let sum = 0
           for (const user of users) {
             for (const post of user.posts) {
               sum += post.views

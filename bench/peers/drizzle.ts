@@ -9,6 +9,7 @@ import * as s from 'drizzle-orm/sqlite-core'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import type { Library, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: one runner serves three dialects whose types have nothing in common
@@ -193,23 +194,14 @@ export const library: Library = {
         }),
       async w5a(count) {
         const found = await db.query.users.findMany({ where: lte(users.id, count), with: { posts: true } })
-        let sum = 0
-        for (const user of found) for (const post of user.posts) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const found = await db.query.users.findMany({
           where: lte(users.id, count),
           with: { posts: { with: { postTags: { with: { tag: true } } } } },
         })
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts) {
-            sum += post.views
-            for (const { tag } of post.postTags) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post: Any) => post.postTags.map(({ tag }: Any) => tag))
       },
       ...(!isSqlite && {
         w6: (userId: number): Promise<number> =>

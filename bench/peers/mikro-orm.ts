@@ -3,6 +3,7 @@ import { MariaDbDriver } from '@mikro-orm/mariadb'
 import { PostgreSqlDriver } from '@mikro-orm/postgresql'
 import { SqliteDriver } from '@mikro-orm/sqlite'
 import type { Library, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 class User {
@@ -145,21 +146,12 @@ export const library: Library = {
       async w5a(count) {
         const where = { id: { $lte: count } }
         const found = await orm.em.fork().find(User, where, { populate: ['posts'] })
-        let sum = 0
-        for (const user of found) for (const post of user.posts) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const where = { id: { $lte: count } }
         const found = await orm.em.fork().find(User, where, { populate: ['posts.tags'] })
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts) {
-            sum += post.views
-            for (const tag of post.tags) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post) => post.tags)
       },
       ...(target.product !== 'sqlite' && {
         w6: (userId: number) =>

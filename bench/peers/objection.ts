@@ -1,6 +1,7 @@
 import makeKnex, { type Knex } from 'knex'
 import { knexSnakeCaseMappers, Model, raw } from 'objection'
 import type { Library, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 class User extends Model {
@@ -119,20 +120,11 @@ export const library: Library = {
         }),
       async w5a(count) {
         const found = await User.query().where('id', '<=', count).withGraphFetched('posts')
-        let sum = 0
-        for (const user of found) for (const post of user.posts) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const found = await User.query().where('id', '<=', count).withGraphFetched('posts.tags')
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts) {
-            sum += post.views
-            for (const tag of post.tags) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post: Post) => post.tags)
       },
       ...(!isSqlite && {
         w6: (userId: number) =>

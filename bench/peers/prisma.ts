@@ -3,6 +3,7 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { Library, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 import { clientFor, version } from './prisma-client.ts'
 
@@ -94,9 +95,7 @@ export const library: Library = {
           orderBy: { id: 'asc' },
           include: { posts: true },
         })
-        let sum = 0
-        for (const user of found) for (const post of user.posts) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const found = await client.user.findMany({
@@ -104,14 +103,7 @@ export const library: Library = {
           orderBy: { id: 'asc' },
           include: { posts: { include: { postTags: { include: { tag: true } } } } },
         })
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts) {
-            sum += post.views
-            for (const { tag } of post.postTags) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post: Any) => post.postTags.map(({ tag }: Any) => tag))
       },
       ...(target.product !== 'sqlite' && {
         w6: (userId: number): Promise<number> =>

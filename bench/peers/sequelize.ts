@@ -4,11 +4,13 @@ import {
   type InferAttributes,
   type InferCreationAttributes,
   Model,
+  type NonAttribute,
   Op,
   Sequelize,
   type Transaction,
 } from 'sequelize'
 import type { Library, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 class User extends Model<InferAttributes<User>, InferCreationAttributes<User>> {
@@ -19,7 +21,7 @@ class User extends Model<InferAttributes<User>, InferCreationAttributes<User>> {
   declare active: CreationOptional<boolean>
   declare balance: CreationOptional<number>
   declare version: CreationOptional<number>
-  declare readonly posts?: Post[]
+  declare readonly posts: NonAttribute<Post[]>
 }
 
 class Post extends Model<InferAttributes<Post>, InferCreationAttributes<Post>> {
@@ -28,7 +30,7 @@ class Post extends Model<InferAttributes<Post>, InferCreationAttributes<Post>> {
   declare title: string
   declare body: string
   declare views: CreationOptional<number>
-  declare readonly tags?: Tag[]
+  declare readonly tags: NonAttribute<Tag[]>
 }
 
 class Tag extends Model<InferAttributes<Tag>, InferCreationAttributes<Tag>> {
@@ -127,9 +129,7 @@ export const library: Library = {
         }),
       async w5a(count) {
         const found = await User.findAll({ where: { id: { [Op.lte]: count } }, include: 'posts' })
-        let sum = 0
-        for (const user of found) for (const post of user.posts ?? []) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const tags = { association: 'tags', through: { attributes: [] } }
@@ -137,14 +137,7 @@ export const library: Library = {
           where: { id: { [Op.lte]: count } },
           include: { association: 'posts', include: [tags] },
         })
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts ?? []) {
-            sum += post.views
-            for (const tag of post.tags ?? []) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post: Post) => post.tags)
       },
       ...(target.product !== 'sqlite' && {
         w6: (userId: number) =>

@@ -7,6 +7,7 @@ import {
   LessThanOrEqual,
 } from 'typeorm'
 import type { Library, Product, Target } from '../contract.ts'
+import { viewsAndTagsOf, viewsOf } from '../sums.ts'
 import { W6 } from '../workloads.ts'
 
 interface User {
@@ -145,23 +146,14 @@ export const library: Library = {
           where: { id: LessThanOrEqual(count) },
           relations: { posts: true },
         })
-        let sum = 0
-        for (const user of found) for (const post of user.posts) sum += post.views
-        return sum
+        return viewsOf(found)
       },
       async w5b(count) {
         const found = await source.manager.find(users, {
           where: { id: LessThanOrEqual(count) },
           relations: { posts: { tags: true } },
         })
-        let sum = 0
-        for (const user of found) {
-          for (const post of user.posts) {
-            sum += post.views
-            for (const tag of post.tags) sum += tag.id
-          }
-        }
-        return sum
+        return viewsAndTagsOf(found, (post: Post) => post.tags)
       },
       ...(target.product !== 'sqlite' && {
         w6: (userId: number) =>
