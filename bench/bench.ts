@@ -11,7 +11,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { LibraryProcess } from './conductor.ts'
+import { LibraryProcess, reasonOf } from './conductor.ts'
 import type { Product, Target } from './contract.ts'
 import { type Keeper, makeDatabase } from './data.ts'
 import { type Cell, type ProductResult, printTable, writeReport } from './report.ts'
@@ -119,7 +119,7 @@ async function warmUp(
       spent += (await library.run(workload.id, size)).wall
     } catch (error) {
       if (library.name === 'bare' || library.name === 'heddle') throw error
-      console.log(`${library.name} is left out of ${workload.id}: ${(error as Error).message.split('\n')[0]}`)
+      console.log(`${library.name} is left out of ${workload.id}: ${reasonOf(error)}`)
       return false
     } finally {
       if (workload.undo.length > 0) await keeper.run(...workload.undo)

@@ -3,6 +3,12 @@ import { join } from 'node:path'
 import type { Target } from './contract.ts'
 import type { Ask, Ran } from './worker.ts'
 
+/** The beginning of what an error says: some tell a whole query. */
+export function reasonOf(error: unknown): string {
+  const [line = ''] = (error as Error).message.split('\n')
+  return line.length > 160 ? `${line.slice(0, 160)}…` : line
+}
+
 /** A library's process. */
 export class LibraryProcess {
   readonly name: string
@@ -38,7 +44,7 @@ export class LibraryProcess {
       return library
     } catch (error) {
       library.#child.kill()
-      console.log(`${name} is left out on ${target.product}: ${(error as Error).message.split('\n')[0]}`)
+      console.log(`${name} is left out on ${target.product}: ${reasonOf(error)}`)
       return undefined
     }
   }

@@ -10,7 +10,7 @@ const MOST = 20
  * Bars of the ratios, a group for each workload, on a logarithmic axis from 0.5 to 20. Light and dark: it follows the reader's own
  * colour scheme.
  */
-export function plot(result: ProductResult): string {
+export function plot(result: ProductResult, title: string): string {
   const parts: string[] = []
   let y = 30
   for (const workload of workloadsOf(result)) {
@@ -24,7 +24,7 @@ export function plot(result: ProductResult): string {
     }
     y += GAP
   }
-  return document(parts, y, axis(y))
+  return document(title, parts, y, axis(y))
 }
 
 function place(ratio: number): number {
@@ -50,8 +50,9 @@ function axis(bottom: number): string[] {
   })
 }
 
-function document(bars: readonly string[], height: number, ticks: readonly string[]): string {
+function document(title: string, bars: readonly string[], height: number, ticks: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">
+<title>${title}</title>
 <style>
   text { font: 10px system-ui, sans-serif; fill: #333 }
   .group { font-weight: 600; font-size: 12px }

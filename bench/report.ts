@@ -106,11 +106,12 @@ export function writeReport(results: readonly ProductResult[]): void {
   const docs = join(import.meta.dirname, '..', 'docs')
   mkdirSync(join(docs, 'benchmarks'), { recursive: true })
   const parts = results.map((result) => {
-    writeFileSync(join(docs, 'benchmarks', `${result.product}.svg`), plot(result))
+    const title = `Multiples of the bare driver on ${NAMES[result.product]}`
+    writeFileSync(join(docs, 'benchmarks', `${result.product}.svg`), plot(result, title))
     const versions = result.libraries.map(({ name, version }) => `${name} ${version}`).join(', ')
     return [
       `## ${NAMES[result.product]}`,
-      `![Multiples of the bare driver on ${NAMES[result.product]}](benchmarks/${result.product}.svg)`,
+      `![${title}](benchmarks/${result.product}.svg)`,
       `Wall time, medians of ${result.rounds} rounds; the bare driver is 1.`,
       markdownTable(result, 'wall'),
       "The client's CPU time:",
