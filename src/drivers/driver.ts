@@ -21,6 +21,8 @@ export interface Statement {
   readonly typed?: boolean
   /** Only with `typed`: a selected integer may be beyond 2^53, so integers come as bigint where needed. */
   readonly wide?: boolean
+  /** Only with `typed`: times come as milliseconds since 1970 instead of as Dates, for a caller who makes these when they are read. */
+  readonly epochTimes?: boolean
   /** For those who listen for statements; the driver ignores it. */
   readonly executionOptions?: Readonly<Record<string, unknown>>
 }

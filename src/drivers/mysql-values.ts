@@ -22,10 +22,10 @@
  *
  * A Date has milliseconds: further digits are cut off.
  */
-import { startOfDay } from '../support/index.ts'
+import { momentOf, startOfDay } from '../support/index.ts'
 import type { Statement } from './driver.ts'
 import type { MysqlField } from './mysql-client.ts'
-import { parseTimestamp } from './postgres-types.ts'
+import { parseEpoch } from './postgres-types.ts'
 
 type Decode = ((value: unknown) => unknown) | undefined
 
@@ -70,9 +70,10 @@ export function askForPackedTimes(fields: readonly MysqlField[] | undefined): vo
 
 function decoderOf(field: MysqlField, statement: Statement): Decode {
   const { columnType } = field
-  if (field.hasPackedTimes === true) return unpackTime
+  if (field.hasPackedTimes === true) return statement.epochTimes ? unpackTime : asDate(unpackTime)
   if (columnType === type.float) return shortest
-  if (columnType === type.datetime || columnType === type.timestamp) return toMoment
+  if (columnType === type.datetime || columnType === type.timestamp)
+    return statement.epochTimes ? epochOf : asDate(epochOf)
   if (columnType === type.longlong) return statement.typed && !statement.wide ? undefined : toBigint
   if (byteTypes.has(columnType) && field.characterSet === binary) return toBytes
   if (statement.typed) return undefined
@@ -86,24 +87,28 @@ function toBigint(value: unknown): unknown {
   return typeof value === 'string' ? BigInt(value) : value
 }
 
-/** From its text: mysql2's own Dates of the years 0 to 99 lie in the years 1900 to 1999. */
-function toMoment(value: unknown): unknown {
-  const text = value as string
-  return text.startsWith('00-', 5) || text.startsWith('00 ', 8) ? new Date(Number.NaN) : parseTimestamp(text)
+function asDate(read: (value: unknown) => unknown): Decode {
+  return (value) => momentOf(read(value))
 }
 
-/** Year, month and day; hour, minute and second where they are not zero; microseconds likewise: four, seven or eleven bytes. */
+/** From its text, in milliseconds: mysql2's own Dates of the years 0 to 99 lie in the years 1900 to 1999. */
+function epochOf(value: unknown): unknown {
+  const text = value as string
+  return text.startsWith('00-', 5) || text.startsWith('00 ', 8) ? Number.NaN : parseEpoch(text)
+}
+
+/** In milliseconds. Year, month and day; hour, minute and second where they are not zero; microseconds likewise: four, seven or eleven bytes. */
 function unpackTime(value: unknown): unknown {
   const bytes = value as string
   const { length } = bytes
-  if (length > 11) return toMoment(value)
+  if (length > 11) return epochOf(value)
   const month = bytes.charCodeAt(2)
   const day = bytes.charCodeAt(3)
-  if (length === 0 || month === 0 || day === 0) return new Date(Number.NaN)
+  if (length === 0 || month === 0 || day === 0) return Number.NaN
   const year = bytes.charCodeAt(0) + bytes.charCodeAt(1) * 256
   const seconds = length < 7 ? 0 : (bytes.charCodeAt(4) * 60 + bytes.charCodeAt(5)) * 60 + bytes.charCodeAt(6)
   const milliseconds = length < 11 ? 0 : Math.trunc(microseconds(bytes) / 1000)
-  return new Date(startOfDay(year, month, day) + seconds * 1000 + milliseconds)
+  return startOfDay(year, month, day) + seconds * 1000 + milliseconds
 }
 
 function microseconds(bytes: string): number {

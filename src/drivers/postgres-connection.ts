@@ -356,6 +356,7 @@ export class PostgresConnection implements DriverConnection {
 
 function modeOf(statement: Statement): ValueMode {
   if (!statement.typed) return 'raw'
+  if (statement.epochTimes) return statement.wide ? 'wide epoch' : 'typed epoch'
   return statement.wide ? 'wide' : 'typed'
 }
 

@@ -22,13 +22,13 @@
  * a time that no Date can hold, and a date that is not between the years 1 and 9999, stay the server's text.
  */
 
-import { startOfDay } from '../support/index.ts'
+import { momentOf, startOfDay } from '../support/index.ts'
 
 /** Makes a value of a column's text; undefined stands for the text itself. */
 export type Parser = ((text: string) => unknown) | undefined
 
 /** How the values of a statement are wanted. */
-export type ValueMode = 'raw' | 'typed' | 'wide'
+export type ValueMode = 'raw' | 'typed' | 'wide' | 'typed epoch' | 'wide epoch'
 
 /** Gives the package's own parser of a type that has none here. */
 export type OtherParsers = (oid: number) => Parser
@@ -94,7 +94,8 @@ const arrays: ReadonlyMap<number, number> = new Map([
 
 /** The parser of a type's values. */
 export function parserOf(type: number, mode: ValueMode, other: OtherParsers | undefined): Parser {
-  if (type === oid.int8 && mode === 'typed') return Number
+  if (type === oid.int8 && (mode === 'typed' || mode === 'typed epoch')) return Number
+  if ((type === oid.timestamp || type === oid.timestamptz) && mode.endsWith('epoch')) return parseEpoch
   const scalar = scalars.get(type)
   if (scalar !== undefined || texts.has(type)) return scalar
   const element = arrays.get(type)
@@ -114,8 +115,13 @@ function two(text: string, at: number): number {
   return text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 528
 }
 
-/** `2024-01-02 03:04:05[.123456][+00]`, the form of nearly every time, without a regular expression. */
-export function parseTimestamp(text: string): Date | number | string {
+/** A time as a Date; an infinite one as that number, and one that no Date can hold as its text. */
+export function parseTimestamp(text: string): unknown {
+  return momentOf(parseEpoch(text))
+}
+
+/** `2024-01-02 03:04:05[.123456][+00]`, the form of nearly every time, in milliseconds and without a regular expression. */
+export function parseEpoch(text: string): number | string {
   if (text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 32) return parseOddTimestamp(text)
   const year = two(text, 0) * 100 + two(text, 2)
   let end = 19
@@ -133,14 +139,14 @@ export function parseTimestamp(text: string): Date | number | string {
     return parseOddTimestamp(text)
   }
   const seconds = (two(text, 11) * 60 + two(text, 14)) * 60 + two(text, 17)
-  return new Date(startOfDay(year, two(text, 5), two(text, 8)) + seconds * 1000 + milliseconds)
+  return startOfDay(year, two(text, 5), two(text, 8)) + seconds * 1000 + milliseconds
 }
 
 const oddTimestamp =
   /^(\d{4,})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?)?( BC)?$/
 
 /** A time of another zone, before the year 100 or after 9999, and the infinite ones. */
-function parseOddTimestamp(text: string): Date | number | string {
+function parseOddTimestamp(text: string): number | string {
   if (text === 'infinity') return Number.POSITIVE_INFINITY
   if (text === '-infinity') return Number.NEGATIVE_INFINITY
   const found = oddTimestamp.exec(text)
@@ -150,8 +156,8 @@ function parseOddTimestamp(text: string): Date | number | string {
   date.setUTCFullYear(found[12] === undefined ? part(1) : 1 - part(1), part(2) - 1, part(3))
   date.setUTCHours(part(4), part(5), part(6), Number((found[7] ?? '').padEnd(3, '0').slice(0, 3)))
   const offset = (part(9) * 3600 + part(10) * 60 + part(11)) * (found[8] === '-' ? -1000 : 1000)
-  date.setTime(date.getTime() - offset)
-  return Number.isNaN(date.getTime()) ? text : date
+  const time = date.setTime(date.getTime() - offset)
+  return Number.isNaN(time) ? text : time
 }
 
 /** `\x6869`, or the older form with octal escapes where the server was told to send that. */

@@ -2,6 +2,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 import type { Dialect } from '../sql/index.ts'
 import {
   emitInstanceEvent,
+  type Identities,
   type IdentityKey,
   type InstanceState,
   type Instantiate,
@@ -10,6 +11,7 @@ import {
   keyValuesOf,
   type UnitOfWork,
 } from '../state/index.ts'
+import { momentOf } from '../support/index.ts'
 import type { Hydration } from './hydration.ts'
 import { changedClass, kindReader } from './kinds.ts'
 import { type Decode, RowReader } from './row-reader.ts'
@@ -31,18 +33,27 @@ export function hydrationOf(dialect: Dialect, model: EntityModel, columns: reado
   return hydration
 }
 
+/** The same for rows whose values are the program's already, as the answers of a write are. */
+export function decodedHydrationOf(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): Hydration {
+  const keyPlaces = model.key.map((column) => columns.indexOf(column))
+  return { ...hydrationOf(dialect, model, columns), reader: new RowReader({ model, decoders: [], keyPlaces }) }
+}
+
 function createHydration(dialect: Dialect, model: EntityModel, columns: readonly ColumnModel[]): Hydration {
   const decoders: [number, Decode][] = []
+  const moments: number[] = []
   columns.forEach((column, place) => {
-    const { decode } = dialect.codec(column.type)
+    const codec = dialect.codec(column.type)
+    const decode = column.isMoment ? codec.keep : codec.decode
     if (decode !== undefined) decoders.push([place, decode])
+    if (column.isMoment) moments.push(place)
   })
   const whole = columns.length === model.columns.length && columns.every((column, place) => column.index === place)
   const complete = model.loaded.every((column) => columns.includes(column))
   const keepsKey = model.key.length > 1 || model.key.some((column) => column.type.keyOf !== undefined)
   const keyPlaces = model.key.map((column) => columns.indexOf(column))
   const reader = new RowReader({ model, decoders, keyPlaces })
-  const alone = { model, columns, whole, complete, reader, keepsKey, kindOf: undefined }
+  const alone = { model, columns, whole, complete, reader, moments, keepsKey, kindOf: undefined }
   return model.inheritance === undefined ? alone : { ...alone, kindOf: kindReader(alone) }
 }
 
@@ -88,7 +99,7 @@ export function hydrateRows(
 /** Where new instances go, looked up once for all rows. */
 interface Target {
   readonly unit: UnitOfWork
-  readonly known: Map<IdentityKey, InstanceState>
+  readonly known: Identities
   readonly make: Instantiate
 }
 
@@ -142,6 +153,7 @@ function newFromRow(into: Target, hydration: Hydration, row: unknown[], identity
   const values = hydration.whole ? own(hydration, row) : spread(hydration, row)
   const state = into.make(values)
   state.identity = identity
+  if (hydration.moments.length > 0) state.noteUnreadMoments()
   if (hydration.keepsKey) state.storedKey = keyValuesOf(hydration.model, values)
   into.unit.adopt(state, into.known)
   return state
@@ -162,11 +174,12 @@ function spread({ model, columns }: Hydration, row: readonly unknown[]): unknown
 /** Fills what is not there; with `populateExisting` everything. Unflushed changes are kept unless asked otherwise. */
 function fill(
   unit: UnitOfWork,
-  { columns }: Hydration,
+  { columns, moments }: Hydration,
   state: InstanceState,
-  row: readonly unknown[],
+  row: unknown[],
   { populateExisting }: HydrateOptions,
 ): boolean {
+  for (const place of moments) row[place] = momentOf(row[place])
   if (populateExisting) return overwrite(unit, columns, state, row)
   let filled = false
   for (let place = 0; place < columns.length; place++) {

@@ -11,6 +11,8 @@ export interface Hydration {
   readonly complete: boolean
   /** Decodes rows, and finds their identity. */
   readonly reader: RowReader
+  /** The places of times that come as milliseconds, and are kept so until they are read. */
+  readonly moments: readonly number[]
   /** An identity does not tell the values of the key: it has several, or stands for them in another form. */
   readonly keepsKey: boolean
   /** Of a family whose rows tell their class: the hydration of a row's class; undefined for a class that is not asked for. */

@@ -62,8 +62,8 @@ function lackingColumns({ unit }: RelatedSource, states: readonly InstanceState[
 }
 
 /** Columns that are deferred, or left out by a query, are not missed: they are read when they are asked for. */
-function lacksColumns({ values }: InstanceState, columns: readonly ColumnModel[]): boolean {
-  for (const { index } of columns) if (values[index] === undefined) return true
+function lacksColumns({ raw }: InstanceState, columns: readonly ColumnModel[]): boolean {
+  for (const { index } of columns) if (raw[index] === undefined) return true
   return false
 }
 
@@ -134,8 +134,9 @@ export function ruledPart(
 }
 
 /** The value of a column as it is stored: what the program has changed since counts for nothing. */
-export function storedValue({ values, originals }: InstanceState, { index }: ColumnModel): unknown {
-  return originals?.has(index) === true ? originals.get(index) : values[index]
+export function storedValue(state: InstanceState, column: ColumnModel): unknown {
+  const { originals } = state
+  return originals?.has(column.index) === true ? originals.get(column.index) : state.valueOf(column)
 }
 
 /** The values of several. */

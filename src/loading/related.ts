@@ -85,7 +85,7 @@ function lackingOf(states: readonly InstanceState[], link: RelationLink) {
 /** Whether the columns by which an instance points at its related ones, or they at it, are not there. */
 function needsReading(state: InstanceState, { pairs }: RelationLink): boolean {
   if (state.expired) return true
-  for (const { source } of pairs) if (state.values[source.index] === undefined) return true
+  for (const { source } of pairs) if (state.raw[source.index] === undefined) return true
   return false
 }
 
@@ -110,7 +110,7 @@ async function loadTargets(
   for (const state of states) {
     const identity = foreignKeyOf(state, link)
     if (identity == null || keys.has(identity)) continue
-    const key = link.pairs.map(({ source: column }) => state.values[column.index])
+    const key = link.pairs.map(({ source: column }) => state.valueOf(column))
     keys.set(identity, key)
   }
   const found = await targetsByKey(source, link, [...keys.values()], below)

@@ -44,7 +44,13 @@ export function entitySelect(table: EntityTable, state: QueryState, inBatches = 
   return {
     model: table.model,
     columns: plan.columnsOf(table.model),
-    statement: { ...compileJoined(table, state, joined), rows: 'array', typed: true, ...(wide ? { wide } : {}) },
+    statement: {
+      ...compileJoined(table, state, joined),
+      rows: 'array',
+      typed: true,
+      epochTimes: true,
+      ...(wide ? { wide } : {}),
+    },
     populateExisting,
     plan,
     ...(joined === undefined ? {} : { joined }),

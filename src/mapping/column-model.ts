@@ -41,6 +41,7 @@ export function makeColumnModel(spec: ColumnSpec, where: ColumnPlace): ColumnMod
     makeDefault: initial === undefined ? undefined : defaultMaker(spec, initial, where),
     version,
     references,
+    isMoment: type.kind === 'timestamp' && type.convert === undefined && !spec.primaryKey && references === undefined,
     home: where.home,
   })
 }

@@ -57,6 +57,7 @@ export function assemble(
     loaded: columns.some((column) => column.deferred)
       ? Object.freeze(columns.filter((column) => !column.deferred))
       : columns,
+    moments: momentsOf(columns),
     changing: Object.freeze(columns.filter((column) => isChanging(column))),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     key: Object.freeze(columns.filter((column) => column.primaryKey)),
@@ -72,6 +73,11 @@ export function assemble(
   }
   if (inherit !== undefined) model.inheritance = Object.freeze(inherit(model))
   return Object.freeze(model)
+}
+
+/** The places of the columns that instances keep as milliseconds until they are read. */
+export function momentsOf(columns: readonly ColumnModel[]): readonly number[] {
+  return Object.freeze(columns.filter(({ isMoment }) => isMoment).map(({ index }) => index))
 }
 
 function soleDiscriminator(place: string, columns: readonly ColumnModel[]): ColumnModel | undefined {

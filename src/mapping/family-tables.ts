@@ -136,6 +136,7 @@ function tableModel(owner: EntityModel, classes: readonly EntityModel[], columns
     columns: Object.freeze(columns),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     loaded: columns,
+    moments: Object.freeze([]),
     changing: Object.freeze(columns.filter(isChanging)),
     ...flushOptionsOf(owner),
     key: Object.freeze(columns.filter(({ primaryKey }) => primaryKey)),

@@ -127,6 +127,8 @@ export interface ColumnModel {
   /** Deferred columns of one group are loaded together. */
   readonly deferredGroup: string | undefined
   readonly references: ForeignKeyTarget | undefined
+  /** Instances keep it as milliseconds until somebody reads it: a timestamp without a conversion that is no key and points at none. */
+  readonly isMoment: boolean
   /** It holds which class a row is of. */
   readonly discriminator: Discriminator | undefined
   /** The table that holds it, where the entity is of a family, whose rows may be spread over several; otherwise undefined. */
@@ -198,6 +200,8 @@ export interface EntityModel {
   readonly columnOf: ReadonlyMap<string, ColumnModel>
   /** The columns that queries read: all but the deferred ones; the very list of `columns` where none is deferred. */
   readonly loaded: readonly ColumnModel[]
+  /** The places of the columns that are kept as milliseconds until they are read. */
+  readonly moments: readonly number[]
   /** Columns that the database changes with an UPDATE: computed ones, and those declared so. */
   readonly changing: readonly ColumnModel[]
   /** The columns of the primary key, in order; at least one. */

@@ -113,6 +113,7 @@ function makeModel(
     columns: Object.freeze(columns),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     loaded: columns,
+    moments: Object.freeze([]),
     changing: Object.freeze([]),
     batch: true,
     confirmDeletedRows: true,

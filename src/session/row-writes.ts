@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { ArgumentError, StaleDataError } from '../errors.ts'
-import { hydrateRows, hydrationOf } from '../loading/index.ts'
+import { decodedHydrationOf, hydrateRows } from '../loading/index.ts'
 import { type ColumnModel, type EntityModel, isSqlExpression, nameOf } from '../mapping/index.ts'
 import { countedUp, type Dialect } from '../sql/index.ts'
 import { checkValue, type InstanceState, identityOf, type UnitOfWork } from '../state/index.ts'
@@ -132,7 +132,7 @@ function adopt(
   model: EntityModel,
   rows: readonly (readonly unknown[])[],
 ): object[] {
-  const hydration = { ...hydrationOf(connection.dialect, model, model.loaded), decoders: [] }
+  const hydration = decodedHydrationOf(connection.dialect, model, model.loaded)
   const states = hydrateRows(
     unit,
     hydration,

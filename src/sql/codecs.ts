@@ -1,10 +1,10 @@
 import { DataError } from '../errors.ts'
 import type { ColumnKind, ColumnType } from '../mapping/index.ts'
 import type { Codec } from './dialect.ts'
-import { readTimestamp } from './timestamps.ts'
+import { epochOf, readTimestamp } from './timestamps.ts'
 
 /** A conversion between the program's values of one kind and the driver's. */
-export type KindCodec = { readonly encode?: (value: never) => unknown; readonly decode?: (value: never) => unknown }
+export type KindCodec = Codec
 
 /** What a dialect must say for each kind; a function where the column's length, precision or scale matters. */
 export type CodecTable = Readonly<Record<ColumnKind, KindCodec | ((type: ColumnType) => KindCodec)>>
@@ -75,7 +75,18 @@ export function readReal(value: number | bigint | string): number {
 export function readMoment(value: Date | string): Date {
   if (typeof value === 'string') return readTimestamp(value)
   if (value instanceof Date) return value
-  throw new DataError(`A stored timestamp cannot be read: found a ${typeof value} where text is expected`)
+  throw unreadable(value)
+}
+
+/** The same in milliseconds, for those that are read later. */
+export function readEpoch(value: Date | string): number {
+  if (typeof value === 'string') return epochOf(value)
+  if (value instanceof Date) return value.getTime()
+  throw unreadable(value)
+}
+
+function unreadable(value: never): DataError {
+  return new DataError(`A stored timestamp cannot be read: found a ${typeof value} where text is expected`)
 }
 
 /** A calendar date as `YYYY-MM-DD`; a Date is taken at its UTC day, a text is cut after the day. */

@@ -54,6 +54,8 @@ export interface Codec {
   readonly encode?: (value: never) => unknown
   /** undefined: the driver's values (of `typed` statements) are the program's values. Never called with null. */
   readonly decode?: (value: never) => unknown
+  /** Of times: the milliseconds that instances keep of them, of a driver's value or of a Date. undefined: the value as it is. */
+  readonly keep?: (value: never) => unknown
 }
 
 /** How a column that the database numbers is declared. */

@@ -1,6 +1,7 @@
 import { MysqlAdapter, MysqlQueryCompiler } from 'kysely'
 import type { ServerInfo } from '../drivers/index.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { momentOf } from '../support/index.ts'
 import { isAtLeast, refineMysql } from './capabilities.ts'
 import {
   asIs,
@@ -25,7 +26,7 @@ const CODECS: CodecTable = {
   text: asIs,
   varchar: asIs,
   boolean: { decode: readBoolean },
-  timestamp: asIs,
+  timestamp: { decode: momentOf },
   date: asIs,
   json: { encode: writeJson, decode: readJson },
   uuid: uuidText,

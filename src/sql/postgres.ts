@@ -1,5 +1,6 @@
 import { PostgresAdapter, PostgresQueryCompiler } from 'kysely'
 import type { ColumnKind, ColumnModel, ColumnType } from '../mapping/index.ts'
+import { momentOf } from '../support/index.ts'
 import { CAPABILITIES } from './capabilities.ts'
 import { asIs, type CodecTable, codecsFrom, readBigint, scaleOf, writeJson } from './codecs.ts'
 import type { Product } from './dialect.ts'
@@ -17,7 +18,7 @@ const CODECS: CodecTable = {
   text: asIs,
   varchar: asIs,
   boolean: asIs,
-  timestamp: asIs,
+  timestamp: { decode: momentOf },
   date: asIs,
   json: { encode: writeJson },
   uuid: asIs,

@@ -212,10 +212,9 @@ export function statementMaker(
   const { sql, name, order } = shape
   const inOrder = isInOrder(shape)
   const parametersOf = (values: Row) => (inOrder && values.length === order.length ? values : arrange(shape, values))
-  if (isWide(columns)) {
-    return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true, wide: true })
-  }
-  return (values) => ({ sql, name, parameters: parametersOf(values), rows: 'array', typed: true })
+  const how = { rows: 'array', typed: true, epochTimes: true } as const
+  if (isWide(columns)) return (values) => ({ sql, name, parameters: parametersOf(values), ...how, wide: true })
+  return (values) => ({ sql, name, parameters: parametersOf(values), ...how })
 }
 
 /** The values of many rows in the order of a shape's placeholders; the rows themselves where they are in that order. */

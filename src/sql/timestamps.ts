@@ -12,8 +12,13 @@ const WIDE_TIMESTAMP =
  * @throws DataError when the text is of another form
  */
 export function readTimestamp(text: string): Date {
+  return new Date(epochOf(text))
+}
+
+/** The same in milliseconds since 1970. */
+export function epochOf(text: string): number {
   const time = text.length === 23 || text.length === 19 ? plainTime(text) : Number.NaN
-  return Number.isNaN(time) ? readAnyTimestamp(text) : new Date(time)
+  return Number.isNaN(time) ? epochOfAny(text) : time
 }
 
 /** The time of a text of the plain form, in milliseconds; NaN for one of another form. */
@@ -59,7 +64,7 @@ function millisecondsAt(text: string): number {
 }
 
 /** The rare forms: offsets, microseconds, years before 1000 or beyond 9999. */
-function readAnyTimestamp(text: string): Date {
+function epochOfAny(text: string): number {
   const parts = WIDE_TIMESTAMP.exec(text)
   if (parts === null) {
     throw new DataError(
@@ -70,7 +75,7 @@ function readAnyTimestamp(text: string): Date {
   const date = new Date(0)
   date.setUTCFullYear(era === undefined ? Number(year) : 1 - Number(year), Number(month) - 1, Number(day))
   date.setUTCHours(Number(hour), Number(minute), Number(second), Number(fraction.slice(0, 3).padEnd(3, '0')))
-  return new Date(date.getTime() - offsetOf(offset))
+  return date.getTime() - offsetOf(offset)
 }
 
 function offsetOf(offset: string | undefined): number {

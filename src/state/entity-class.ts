@@ -9,8 +9,9 @@ import {
   tryModelOf,
 } from '../mapping/index.ts'
 import { nearest } from '../support/index.ts'
+import { checkValue } from './column-value.ts'
 import { isHeardAnywhere } from './entity-events.ts'
-import { checkValue, emitInstanceEvent, InstanceState } from './instance-state.ts'
+import { emitInstanceEvent, InstanceState } from './instance-state.ts'
 import { inspectInstance, toJson, toObject } from './plain.ts'
 import { readRelation, writeRelation } from './relation-access.ts'
 import { STATE, type Stateful } from './slot.ts'
@@ -149,10 +150,10 @@ function allOf({ columns, relations }: EntityModel): Accessible {
 }
 
 function accessorsSource({ columns, relations, firstRelation }: Accessible, state: string): string {
-  const ofColumns = columns.map(({ property, index }) => {
+  const ofColumns = columns.map(({ property, index, isMoment }) => {
     const name = `[${JSON.stringify(property)}]`
     return (
-      `get ${name}() { const v = ${state}.values[${index}]; return v === undefined ? ${state}.absent(${index}) : v }\n` +
+      `get ${name}() { const v = ${state}.${isMoment ? 'values' : 'raw'}[${index}]; return v === undefined ? ${state}.absent(${index}) : v }\n` +
       `set ${name}(value) { ${state}.write(${index}, value) }`
     )
   })
@@ -218,12 +219,13 @@ export function closureSubclass(parent: GeneratedClass, added: Accessible): Gene
 }
 
 function defineAccessors(prototype: object, { columns, relations, firstRelation }: Accessible): void {
-  for (const { property, index } of columns) {
+  for (const column of columns) {
+    const { property, index } = column
     Object.defineProperty(prototype, property, {
       configurable: true,
       get(this: Stateful) {
         const state = this[STATE] as InstanceState
-        const value = state.values[index]
+        const value = state.valueOf(column)
         return value === undefined ? state.absent(index) : value
       },
       set(this: Stateful, value: unknown) {

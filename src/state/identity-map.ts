@@ -1,5 +1,6 @@
 import { type EntityModel, isKindOf, modelOf, rootOf } from '../mapping/index.ts'
 import { LazyMap } from '../support/index.ts'
+import { Identities } from './identities.ts'
 import { type IdentityKey, identityOf, readKey } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
 
@@ -8,15 +9,15 @@ import type { InstanceState } from './instance-state.ts'
  * are short; `expunge` and `stream` bound it for long ones.
  */
 export class IdentityMap {
-  /** The only mutable state: a Map by bare key for each entity. The classes of a family have one, that of their root. */
-  readonly #byModel = new LazyMap<EntityModel, Map<IdentityKey, InstanceState>>()
+  /** The only mutable state: the identities of each entity. The classes of a family have theirs together, with their root. */
+  readonly #byModel = new LazyMap<EntityModel, Identities>()
 
   /** The states of one entity by key, for loops that look up many. */
-  of(model: EntityModel): Map<IdentityKey, InstanceState> {
+  of(model: EntityModel): Identities {
     const root = model.inheritance === undefined ? model : rootOf(model)
     let states = this.#byModel.get(root)
     if (states === undefined) {
-      states = new Map()
+      states = new Identities()
       this.#byModel.set(root, states)
     }
     return states
@@ -45,8 +46,8 @@ export class IdentityMap {
   }
 
   /** Gives all states, by entity, and forgets them. */
-  takeAll(): readonly ReadonlyMap<IdentityKey, InstanceState>[] {
-    const all = [...this.#byModel.values()]
+  takeAll(): readonly Iterable<InstanceState>[] {
+    const all = Array.from(this.#byModel.values(), (states) => states.taken())
     this.#byModel.clear()
     return all
   }

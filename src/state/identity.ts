@@ -3,7 +3,7 @@ import type { ColumnModel, EntityModel } from '../mapping/index.ts'
 
 /**
  * The primitive under which a row is known within its entity: the bare value of a single key column, a joined text
- * for several. A Map by bare key is the cheapest identity map there is.
+ * for several.
  */
 export type IdentityKey = string | number | bigint | boolean
 

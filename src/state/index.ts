@@ -1,4 +1,5 @@
 export type { Collection } from './collection.ts'
+export { checkValue } from './column-value.ts'
 export { entity } from './entity.ts'
 export { createEntityClass } from './entity-class.ts'
 export {
@@ -19,18 +20,17 @@ export {
 export { asValue, flagModified, type TypedExpression } from './flag-modified.ts'
 export { fromObject } from './from-object.ts'
 export { mayHideOne, noteHidden } from './hidden-one.ts'
+export type { Identities } from './identities.ts'
 export { type IdentityKey, identityIn, identityOf, keyValuesOf, readKey } from './identity.ts'
 export { IdentityMap, IdentityMapView } from './identity-map.ts'
 export { type InstanceInspection, state, stateOf } from './inspect.ts'
 export { type InstanceMove, instanceLifecycle, moveStatus, type Transition } from './instance-lifecycle.ts'
+export type { RelationChange, StateOwner } from './instance-state.ts'
 export {
-  checkValue,
   emitInstanceEvent,
   InstanceState,
   type InstanceStatus,
   type Originals,
-  type RelationChange,
-  type StateOwner,
 } from './instance-state.ts'
 export { generatedClassOf, type Instantiate, instantiatorOf } from './instantiate.ts'
 export { type LoadStyle, loadStyleOf, setLoadStyle } from './load-style.ts'

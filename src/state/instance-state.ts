@@ -1,5 +1,7 @@
-import { ArgumentError, DetachedInstanceError, NotLoadedError } from '../errors.ts'
-import { type ColumnModel, type EntityModel, isSqlExpression, type RelationLink } from '../mapping/index.ts'
+import { DetachedInstanceError, NotLoadedError } from '../errors.ts'
+import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
+import { momentOf } from '../support/index.ts'
+import { checkValue, isSame, sameValue } from './column-value.ts'
 import { emitNow, heard, type InstanceEventName, isHeardAnywhere } from './entity-events.ts'
 import type { IdentityKey } from './identity.ts'
 import { emptySlots, isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
@@ -51,6 +53,7 @@ const WAS_DELETED = 1
 const EXPIRED = 2
 const RELATIONS_CHANGED = 4
 const UNJOINED = 8
+const UNREAD_MOMENTS = 16
 
 /** What few instances have: changed relations to one, and parents that own them. */
 interface Ties {
@@ -65,8 +68,11 @@ interface Ties {
 export class InstanceState {
   readonly model: EntityModel
   instance: object
-  /** By column index. `undefined` is a value that is not there: never set, expired, or left out of a select. */
-  values: unknown[]
+  /**
+   * The values with their times as the row gave them: milliseconds where nobody has read them. For accessors of other columns, and for
+   * who asks what is there.
+   */
+  raw: unknown[]
   /** What changed since the last flush, or undefined when nothing did. */
   originals: Originals | undefined = undefined
   status: InstanceStatus = 'transient'
@@ -85,7 +91,28 @@ export class InstanceState {
   constructor(model: EntityModel, instance: object, values: unknown[]) {
     this.model = model
     this.instance = instance
-    this.values = values
+    this.raw = values
+  }
+
+  /** By column index. `undefined` is a value that is not there: never set, expired, or left out of a select. */
+  get values(): unknown[] {
+    if ((this.#facts & UNREAD_MOMENTS) !== 0) this.#readMoments()
+    return this.raw
+  }
+  set values(values: unknown[]) {
+    this.raw = values
+    this.#facts &= ~UNREAD_MOMENTS
+  }
+
+  /** A row came with times as milliseconds: Dates are made of them when somebody reads one. */
+  noteUnreadMoments(): void {
+    this.#facts |= UNREAD_MOMENTS
+  }
+
+  #readMoments(): void {
+    const { raw } = this
+    for (const index of this.model.moments) raw[index] = momentOf(raw[index])
+    this.#facts &= ~UNREAD_MOMENTS
   }
 
   /**
@@ -178,14 +205,19 @@ export class InstanceState {
 
   /** Assigns a column as the program does: checked, tracked, and nothing where the value is the same. */
   write(index: number, given: unknown): void {
-    const current = this.values[index]
-    if (current === given && given !== undefined) return
     const column = this.model.columns[index] as ColumnModel
+    const current = this.valueOf(column)
+    if (current === given && given !== undefined) return
     const value = this.wanted(column, given)
     checkValue(this.model, column, value)
     if (current !== undefined && sameValue(column, current, value)) return
     this.track(column, current, value)
-    this.values[index] = value
+    this.raw[index] = value
+  }
+
+  /** The value of one column, without reading the times of the row for another one. */
+  valueOf({ index, isMoment }: ColumnModel): unknown {
+    return isMoment ? this.values[index] : this.raw[index]
   }
 
   /** The value that the listeners of a column want to be set; the given one where nobody listens. */
@@ -250,19 +282,19 @@ export class InstanceState {
 
   /** Whether any value was dropped for reloading, or never loaded, on an instance that has a row. */
   get hasAbsentValues(): boolean {
-    return this.values.includes(undefined)
+    return this.raw.includes(undefined)
   }
 
   /** The columns whose values are not there. */
   absentColumns(): ColumnModel[] {
-    return this.model.columns.filter((column) => this.values[column.index] === undefined)
+    return this.model.columns.filter(({ index }) => this.raw[index] === undefined)
   }
 
   /** The columns that a refresh reads: those of queries, and the deferred ones that were read already. */
   readColumns(): readonly ColumnModel[] {
     const { columns, loaded } = this.model
     if (columns === loaded) return loaded
-    const also = columns.filter((column) => column.deferred && this.values[column.index] !== undefined)
+    const also = columns.filter((column) => column.deferred && this.raw[column.index] !== undefined)
     return also.length === 0 ? loaded : [...loaded, ...also]
   }
 
@@ -270,7 +302,7 @@ export class InstanceState {
   expire(columns: readonly ColumnModel[] = this.model.columns): void {
     if (isHeardAnywhere('expire')) emitInstanceEvent(this, 'expire')
     for (const { index } of columns) {
-      this.values[index] = undefined
+      this.raw[index] = undefined
       this.originals?.delete(index)
     }
     if (this.originals?.size === 0) this.originals = undefined
@@ -348,42 +380,6 @@ export function emitInstanceEvent(
 ): void {
   const { session } = (owner ?? {}) as { readonly session?: unknown }
   emitNow(instance, name, { target: instance, session, ...more })
-}
-
-function isSame(column: ColumnModel, a: unknown, b: unknown): boolean {
-  return a !== undefined && (a === b || sameValue(column, a, b))
-}
-
-function sameValue(column: ColumnModel, a: unknown, b: unknown): boolean {
-  if (a === null || b === null || isSqlExpression(a) || isSqlExpression(b)) return false
-  return column.type.equals(a, b)
-}
-
-/**
- * Refuses a value that the column cannot hold. Null always passes: whether a column takes it is the database's to say.
- *
- * @throws ArgumentError naming the property, what was expected and what was given.
- */
-export function checkValue(model: EntityModel, column: ColumnModel, value: unknown): void {
-  if (column.readOnly) throw readOnly(model, column)
-  if (column.discriminator !== undefined) refuseOtherClass(model, column, value)
-  if (value === null || isSqlExpression(value)) return
-  const problem = value === undefined ? 'undefined is no value; assign null to store NULL' : column.type.problem(value)
-  if (problem !== undefined) throw new ArgumentError(`Setting ${model.name}.${column.property}: ${problem}.`)
-}
-
-/** An instance stays what it is: its class and the value that tells it belong together. */
-function refuseOtherClass(model: EntityModel, { property }: ColumnModel, value: unknown): void {
-  if (value === model.inheritance?.identity) return
-  throw new ArgumentError(
-    `Setting ${model.name}.${property}: it tells the class of the row, and is always ${String(model.inheritance?.identity)} for ${model.name}; make an ` +
-      'instance of the other class, and delete this one.',
-  )
-}
-
-function readOnly(model: EntityModel, { property, computed }: ColumnModel): ArgumentError {
-  const why = computed === undefined ? 'the column is read-only' : 'the database computes the column'
-  return new ArgumentError(`Setting ${model.name}.${property}: ${why}, so the program cannot set it.`)
 }
 
 function notLoaded(state: InstanceState, column: ColumnModel): NotLoadedError {

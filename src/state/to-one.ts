@@ -57,7 +57,7 @@ function oneByKey(state: InstanceState, link: RelationLink): object | null | und
 export function foreignKeyOf(state: InstanceState, link: RelationLink): IdentityKey | null | undefined {
   const values: unknown[] = []
   for (const { source } of link.pairs) {
-    const value = state.values[source.index]
+    const value = state.valueOf(source)
     if (value === undefined) return undefined
     if (value === null) return null
     values.push(value)

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
 import { AppendSet, LazySet } from '../support/index.ts'
+import type { Identities } from './identities.ts'
 import type { IdentityKey } from './identity.ts'
 import { identityIn, keyValuesOf } from './identity.ts'
 import { IdentityMap } from './identity-map.ts'
@@ -251,7 +252,7 @@ export class UnitOfWork implements StateOwner {
     for (let level = this.snapshot; level !== undefined; level = level.parent) others.push(...level.deleted)
     const loaded = this.map.takeAll()
     for (const held of [this.pending, this.dirty, this.doomed, this.kept]) held.clear()
-    for (const states of loaded) for (const state of states.values()) this.leave(state)
+    for (const states of loaded) for (const state of states) this.leave(state)
     for (const state of others) this.leave(state)
   }
 
@@ -308,7 +309,7 @@ export class UnitOfWork implements StateOwner {
   }
 
   /** A row was loaded for which the session had no instance. */
-  adopt(state: InstanceState, known = this.map.of(state.model)): void {
+  adopt(state: InstanceState, known: Identities = this.map.of(state.model)): void {
     state.owner = this
     known.set(state.identity as IdentityKey, state)
     this.snapshot?.noteLoad(state)

@@ -16,6 +16,7 @@ export { AppendSet, LazyMap, LazySet } from './lazy.ts'
 export type { Lifecycle, LifecycleDefinition, Machine, Move } from './lifecycle.ts'
 export { defineLifecycle, describeLifecycle } from './lifecycle.ts'
 export { type Listed, LiveList } from './live-list.ts'
+export { momentOf } from './moment.ts'
 export { keepInThread } from './one-thread.ts'
 export type { Rule, RulesOf } from './options.ts'
 export {
