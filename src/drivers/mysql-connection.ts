@@ -8,7 +8,9 @@ import type {
   Statement,
   TransactionStatus,
 } from './driver.ts'
-import { type MysqlClient, type MysqlField, type MysqlHeader, serverStatus } from './mysql-client.ts'
+import { canSendAhead, sendAhead } from './mysql-ahead.ts'
+import { type Answer, answerOf, outcomeOf } from './mysql-answer.ts'
+import { type MysqlClient, type MysqlHeader, serverStatus } from './mysql-client.ts'
 import { MysqlStream } from './mysql-stream.ts'
 import { askForPackedTimes, decodeRows } from './mysql-values.ts'
 import { ROLLBACK_PATIENCE, Silence } from './server-silence.ts'
@@ -24,12 +26,8 @@ export interface MysqlOptions {
   readonly killQuery: (threadId: number) => Promise<void>
   /** Milliseconds of silence after which the connection is given up while an answer is awaited; 0 never. */
   readonly socketTimeout: number
-}
-
-interface Answer {
-  readonly rows: readonly unknown[][] | undefined
-  readonly fields: readonly MysqlField[]
-  readonly header: MysqlHeader | undefined
+  /** Whether START TRANSACTION may leave together with a select that follows it. */
+  readonly pipelining: boolean
 }
 
 const isolationLevels: Readonly<Record<IsolationLevel, string | undefined>> = {
@@ -48,7 +46,7 @@ const lastWords = new Set([1053, 1152, 1927, 2006, 2013, 4031])
 
 /**
  * One connection of MySQL or MariaDB. START TRANSACTION waits for the transaction's first statement, so one without
- * statements costs nothing. A statement run while a stream is open first reads the rest of the stream into memory,
+ * statements costs nothing; on MariaDB it leaves together with that where it is a select of heddle's. A statement run while a stream is open first reads the rest of the stream into memory,
  * because the protocol answers one statement at a time.
  */
 export class MysqlConnection implements DriverConnection {
@@ -65,11 +63,13 @@ export class MysqlConnection implements DriverConnection {
   #brokenBy: unknown
   #interrupt: ((error: unknown) => void) | undefined
   readonly #silence: Silence
+  readonly #sendsAhead: boolean
 
   constructor(client: MysqlClient, options: MysqlOptions) {
     this.server = options.server
     this.#client = client
     this.#options = options
+    this.#sendsAhead = options.pipelining && canSendAhead(client)
     client.on('error', (error) => this.#break(error))
     client.stream.on('close', () => this.#break(lostError()))
     const isAsked = () => this.#interrupt !== undefined || this.#stream?.isWaiting === true
@@ -191,9 +191,35 @@ export class MysqlConnection implements DriverConnection {
   }
 
   async #execute(statement: Statement, values: readonly unknown[]): Promise<Outcome> {
+    const begin = this.#pendingBegin
+    if (begin?.length === 1 && this.#stream === undefined && this.#canFollowBegin(statement)) {
+      return outcomeOf(await this.#beginWith(begin[0] as string, statement, values), statement)
+    }
     await this.#prepareToRun(statement)
     const answer = await this.#answer(statement, values)
     return outcomeOf(answer, statement)
+  }
+
+  /** Where START TRANSACTION fails the statement runs outside of any transaction, which does no harm if it only reads. */
+  #canFollowBegin({ name, sql }: Statement): boolean {
+    return this.#sendsAhead && name !== undefined && this.#brokenBy === undefined && sql.startsWith('select ')
+  }
+
+  /** Sends START TRANSACTION and the statement without waiting in between. */
+  async #beginWith(begin: string, { sql }: Statement, values: readonly unknown[]): Promise<Answer> {
+    const { sent, following } = sendAhead(this.#client, begin, () => this.#send(sql, values))
+    this.#pendingBegin = undefined
+    this.#phase = 'open'
+    try {
+      const answer = await following
+      if (sent.error === undefined) return answer
+    } catch (error) {
+      if (sent.error === undefined) {
+        await this.#learnFromFailure(error)
+        throw error
+      }
+    }
+    throw this.#beginFailed(sent.error)
   }
 
   async #prepareToRun(statement: Statement): Promise<void> {
@@ -213,13 +239,17 @@ export class MysqlConnection implements DriverConnection {
       for (const sql of commands) await this.#send(sql, undefined)
       this.#phase = 'open'
     } catch (error) {
-      this.#phase = 'failed'
-      this.#failure = error
-      this.#touched = true
-      throw error
+      throw this.#beginFailed(error)
     } finally {
       this.#pendingBegin = undefined
     }
+  }
+
+  #beginFailed(error: unknown): unknown {
+    this.#phase = 'failed'
+    this.#failure = error
+    this.#touched = true
+    return error
   }
 
   async #answer(statement: Statement, values: readonly unknown[]): Promise<Answer> {
@@ -335,28 +365,6 @@ export class MysqlConnection implements DriverConnection {
 
 function lostError(): Error {
   return Object.assign(new Error('Connection lost: The connection is closed.'), { code: 'PROTOCOL_CONNECTION_LOST' })
-}
-
-/** mysql2 gives a header, rows, or one of these for each result of a procedure, of which the last with rows counts. */
-function answerOf(rows: unknown, fields: unknown): Answer {
-  if (!Array.isArray(rows)) return { rows: undefined, fields: [], header: rows as MysqlHeader }
-  const several = Array.isArray(fields) && (fields[0] === undefined || Array.isArray(fields[0])) && rows.length > 0
-  if (!several) return { rows, fields: (fields ?? []) as MysqlField[], header: undefined }
-  const at = rows.findLastIndex((result) => Array.isArray(result))
-  const header = rows.findLast((result) => !Array.isArray(result)) as MysqlHeader | undefined
-  return { rows: rows[at] as unknown[][], fields: ((fields as unknown[])[at] ?? []) as MysqlField[], header }
-}
-
-function outcomeOf(answer: Answer, statement: Statement): Outcome {
-  const { rows, fields, header } = answer
-  if (rows !== undefined) {
-    const columns = fields.map((field) => field.name)
-    return { rows: decodeRows(rows, fields, statement), rowCount: rows.length, columns }
-  }
-  const outcome = { rows: [], rowCount: header?.affectedRows ?? 0, columns: [] }
-  const key = header?.insertId
-  if (key === undefined || Number(key) === 0) return outcome
-  return { ...outcome, insertId: typeof key === 'string' ? BigInt(key) : key }
 }
 
 function beginCommands(options: BeginOptions): readonly string[] {

@@ -7,7 +7,8 @@
  *
  * Query parameters of the URL: `sslmode`, `ssl`, `sslrootcert`, `sslcert`, `sslkey` (see `server-tls.ts`), `ssl-mode` (as
  * the mysql client has it), `connectTimeout` (milliseconds; 0 waits for ever), `socketTimeout` (milliseconds of silence after
- * which a connection is given up while an answer is awaited; 0, the default, waits for ever), `charset` (utf8mb4 only).
+ * which a connection is given up while an answer is awaited; 0, the default, waits for ever), `charset` (utf8mb4 only), `pipelining`
+ * (false: START TRANSACTION never leaves before it is needed to; for proxies that take one command at a time).
  * `connectArgs` are options of mysql2's `createConnection`, and win; `socketTimeout` may be among them.
  */
 import { isIP } from 'node:net'
@@ -52,7 +53,7 @@ const ownOptions = {
   multipleStatements: false,
 }
 
-const ownParameters = [...tlsParameters, 'ssl-mode', 'connectTimeout', 'socketTimeout', 'charset']
+const ownParameters = [...tlsParameters, 'ssl-mode', 'connectTimeout', 'socketTimeout', 'charset', 'pipelining']
 const defaultConnectTimeout = 10_000
 const defaultMaxPrepared = 500
 
@@ -85,6 +86,7 @@ class MysqlDriver implements Driver {
   readonly #tls: TlsWish
   readonly #socketTimeout: number
   readonly #encode: (values: readonly unknown[]) => unknown[]
+  readonly #pipelining: boolean
 
   constructor(mysql: MysqlModule, target: DriverTarget, encode: (values: readonly unknown[]) => unknown[]) {
     this.#mysql = mysql
@@ -92,6 +94,7 @@ class MysqlDriver implements Driver {
     this.#tls = readTls(withSslMode(target.query))
     this.#socketTimeout = readSocketTimeout(target)
     this.#encode = encode
+    this.#pipelining = readPipelining(target.query['pipelining'])
   }
 
   async connect(options: { readonly signal?: AbortSignal }): Promise<DriverConnection> {
@@ -99,8 +102,12 @@ class MysqlDriver implements Driver {
     try {
       const server = await abortable(this.#setUp(client), options.signal)
       const killQuery = (threadId: number) => this.#kill(threadId)
+      const { encode, pipelining } = {
+        encode: this.#encode,
+        pipelining: this.#pipelining && server.product === 'mariadb',
+      }
       const socketTimeout = this.#socketTimeout
-      return new MysqlConnection(client, { server, encode: this.#encode, setup, killQuery, socketTimeout })
+      return new MysqlConnection(client, { server, encode, setup, killQuery, socketTimeout, pipelining })
     } catch (error) {
       client.stream.destroy()
       options.signal?.throwIfAborted()
@@ -231,6 +238,12 @@ function withSslMode(query: Readonly<Record<string, string>>): Readonly<Record<s
   const sslmode = sslModes[given.toUpperCase()]
   if (sslmode !== undefined) return { ...query, sslmode }
   throw new ArgumentError(`The URL's ssl-mode '${given}' is none of ${Object.keys(sslModes).join(', ')}.`)
+}
+
+function readPipelining(text: string | undefined): boolean {
+  if (text === undefined || text === 'true') return true
+  if (text === 'false') return false
+  throw new ArgumentError(`The URL's pipelining is true or false; '${text}' was given.`)
 }
 
 function readTimeout(text: string | undefined): number {

@@ -1,13 +1,14 @@
 import { ArgumentError, InvalidRequestError, ResourceClosedError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
 import type { BeginOptions, DriverConnection, Outcome, ServerInfo, Statement, TransactionStatus } from './driver.ts'
+import { RowBlocks } from './sqlite-blocks.ts'
 import { isBusy, isReadOnlyFailure, writeRefused } from './sqlite-busy.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
 import { bindParameters, runSets } from './sqlite-parameters.ts'
 import type { Prepared } from './sqlite-prepared.ts'
 import { SessionState } from './sqlite-session-state.ts'
 import { PreparedStatements } from './sqlite-statements.ts'
-import { OpenStreams, RowSource } from './sqlite-streams.ts'
+import { inBatches, OpenStreams, RowSource, transactionOver } from './sqlite-streams.ts'
 import { readStatementText, type StatementText } from './sqlite-text.ts'
 import { SqliteTransaction } from './sqlite-transaction.ts'
 import { type AccessTarget, WriterAccess } from './sqlite-writer-access.ts'
@@ -47,6 +48,7 @@ export class SqliteConnection implements DriverConnection {
   readonly #transaction: SqliteTransaction
   readonly #sessionState: SessionState
   readonly #versionStatement: SqliteStatement
+  readonly #blocks: RowBlocks
   /** Of the schema, as the open transaction sees it. */
   #knownVersion: unknown
   /** The open transaction has changed the schema: its rollback changes it back. */
@@ -62,6 +64,7 @@ export class SqliteConnection implements DriverConnection {
     this.#access = new WriterAccess(parts.access)
     this.#transaction = new SqliteTransaction(parts.database, this.#access, parts.onlyReads)
     this.#sessionState = new SessionState(parts.database)
+    this.#blocks = new RowBlocks(parts.database)
     this.#versionStatement = parts.database.prepare('pragma schema_version')
     this.#versionStatement.setMode({ arrays: true, bigints: false, isOrdered: true })
   }
@@ -115,7 +118,8 @@ export class SqliteConnection implements DriverConnection {
   ): Outcome[] {
     this.#streams.detachAll()
     const perform = (values: readonly SqliteValue[]) => this.#perform(statement, ready, values)
-    return this.#attempt(() => runSets(statement.sql, ready.text, sets, outcomes, this.#parts.keepsNul, perform))
+    const { keepsNul } = this.#parts
+    return this.#attempt(() => runSets(statement.sql, ready.text, sets, outcomes, keepsNul, perform, this.#blocks))
   }
 
   stream(statement: Statement, batchSize: number): AsyncIterableIterator<readonly unknown[]> {
@@ -387,14 +391,4 @@ export class SqliteConnection implements DriverConnection {
   #checkOpen(): void {
     if (this.#isClosed) throw new ResourceClosedError('The connection to SQLite is closed.')
   }
-}
-
-function transactionOver(): Error {
-  return new ResourceClosedError(
-    'The stream ended with the transaction in which it was opened. Read it to its end before.',
-  )
-}
-
-function* inBatches(rows: readonly unknown[], batchSize: number): Generator<readonly unknown[]> {
-  for (let start = 0; start < rows.length; start += batchSize) yield rows.slice(start, start + batchSize)
 }

@@ -1,3 +1,4 @@
+import { ResourceClosedError } from '../errors.ts'
 import type { Statement } from './driver.ts'
 import type { SqliteValue } from './sqlite-library.ts'
 import type { Prepared, SchemaVersion } from './sqlite-prepared.ts'
@@ -110,4 +111,16 @@ export class OpenStreams {
   endAll(reason: () => Error): void {
     for (const source of this.#sources) source.end(reason())
   }
+}
+
+/** Why a stream ends that was opened in a transaction. */
+export function transactionOver(): Error {
+  return new ResourceClosedError(
+    'The stream ended with the transaction in which it was opened. Read it to its end before.',
+  )
+}
+
+/** Rows that are there already, as a stream gives them. */
+export function* inBatches(rows: readonly unknown[], batchSize: number): Generator<readonly unknown[]> {
+  for (let start = 0; start < rows.length; start += batchSize) yield rows.slice(start, start + batchSize)
 }

@@ -172,11 +172,16 @@ function takeFromPending(unit: UnitOfWork, inserts: readonly PendingInsert[]): v
 
 function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void {
   // The work's own copy is what the record holds from now on, where nothing was changed meanwhile.
-  if (state.originals === undefined && !values.some(isSqlExpression)) state.values = values
+  if (state.originals === undefined && !holdsExpression(values)) state.values = values
   else for (let index = 0; index < values.length; index++) settleValue(state, index, values[index])
   warnOfConflict(unit, state, values)
   unit.becomePersistent(state, values)
   noteLateChanges(unit, state)
+}
+
+function holdsExpression(values: readonly unknown[]): boolean {
+  for (let at = 0; at < values.length; at++) if (isSqlExpression(values[at])) return true
+  return false
 }
 
 /** Somebody loaded the row while its INSERT was under way: the flushed instance takes its place. */

@@ -157,7 +157,10 @@ function initialValue(state: InstanceState, column: ColumnModel): unknown {
 }
 
 function refuseIncompleteKey(state: InstanceState, values: readonly unknown[]): void {
-  for (const column of state.model.key) {
+  const { key } = state.model
+  // By place: this is asked for every new row, and lists that are frozen are gone through slowly.
+  for (let at = 0; at < key.length; at++) {
+    const column = key[at] as ColumnModel
     if (values[column.index] !== null) continue
     throw new FlushError(
       `Flushing ${state.describe()}: its key ${column.property} is null, and nothing makes one; ` +
