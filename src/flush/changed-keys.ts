@@ -1,5 +1,5 @@
 import { linksOf, type RelationLink } from '../mapping/index.ts'
-import { type InstanceState, knownRelated, stateOf, type UnitOfWork } from '../state/index.ts'
+import { type InstanceState, knownRelated, stateOf, type UnitOfWork, type ValuesByColumn } from '../state/index.ts'
 import type { LoadMembers } from './load-members.ts'
 
 /** Whether a relation's children hold a value of the instance that the program has changed. */
@@ -33,7 +33,7 @@ function isFollowed({ options }: RelationLink): boolean {
 }
 
 /** The children that the database has given the new key of their parent: what is known of them says so too. */
-export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
+export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes: ValuesByColumn): void {
   for (const link of linksOf(state.model)) {
     if (link.holder !== 'target' || link.options.viewOnly === true) continue
     if (!isGivenOn(link, changes)) continue
@@ -50,7 +50,7 @@ export function settleFollowers(unit: UnitOfWork, state: InstanceState, changes:
   }
 }
 
-function isGivenOn({ pairs }: RelationLink, changes: ReadonlyMap<number, unknown>): boolean {
+function isGivenOn({ pairs }: RelationLink, changes: ValuesByColumn): boolean {
   for (const { source } of pairs) if (changes.has(source.index)) return true
   return false
 }

@@ -1,6 +1,6 @@
 import { FlushError } from '../errors.ts'
 import type { ColumnModel } from '../mapping/index.ts'
-import type { InstanceState } from '../state/index.ts'
+import type { InstanceState, ValuesByColumn } from '../state/index.ts'
 
 /** The values of rows inserted by this flush, by column index. */
 export interface MadeRows {
@@ -51,6 +51,8 @@ export function resolveValues(values: unknown[], made: MadeRows): void {
 }
 
 /** The same in the changes of an update. */
-export function resolveChanges(changes: Map<number, unknown>, made: MadeRows): void {
-  for (const [index, value] of changes) if (value instanceof DeferredKey) changes.set(index, value.resolve(made))
+export function resolveChanges(changes: ValuesByColumn, made: MadeRows): void {
+  changes.each((index, value) => {
+    if (value instanceof DeferredKey) changes.set(index, value.resolve(made))
+  })
 }

@@ -1,5 +1,5 @@
 import { type ColumnModel, classesOf, type EntityModel, linksOf, rootOf } from '../mapping/index.ts'
-import type { InstanceState } from '../state/index.ts'
+import { type InstanceState, ValuesByColumn } from '../state/index.ts'
 import { rowLevels } from './components.ts'
 import { isPostUpdate } from './foreign-keys.ts'
 import { deleteSteps, updateSteps } from './shapes.ts'
@@ -116,12 +116,14 @@ function foreignKeysOf({ model }: InstanceState): HeldKey[] {
 function takeAway(references: readonly RowReference[]): PlanStep[] {
   const byRow = Map.groupBy(references, ({ from }) => from)
   const updates = [...byRow].map(([from, some]): PendingUpdate => {
-    const changes = new Map<number, unknown>(some.flatMap(({ columns }) => columns.map(({ index }) => [index, null])))
+    const changes = new ValuesByColumn(
+      some.flatMap(({ columns }) => columns.map(({ index }) => [index, null] as const)),
+    )
     const { state, storedKey } = from
     return {
       state,
       changes,
-      originals: new Map(),
+      originals: new ValuesByColumn(),
       storedKey,
       storedVersion: undefined,
       replaces: undefined,

@@ -6,6 +6,7 @@ import {
   type Inheritance,
   isInTable,
 } from '../mapping/index.ts'
+import { ValuesByColumn } from '../state/index.ts'
 import { deleteSteps, insertSteps, matchOf, updateSteps } from './shapes.ts'
 import type { DeleteStep, InsertStep, PlanStep, UpdateStep } from './steps.ts'
 import type { PendingInsert, PendingUpdate } from './work.ts'
@@ -79,8 +80,8 @@ export function updatesOf(
 }
 
 /** A changed key is given to the other tables by the database. */
-function changesIn(table: FamilyTable, { state, changes }: PendingUpdate): Map<number, unknown> {
-  const own = new Map<number, unknown>()
+function changesIn(table: FamilyTable, { state, changes }: PendingUpdate): ValuesByColumn {
+  const own = new ValuesByColumn()
   const places = table.placesIn(state.model)
   table.model.columns.forEach(({ index, primaryKey }) => {
     const place = places[index]

@@ -1,5 +1,5 @@
 import { rootOf } from '../mapping/index.ts'
-import type { InstanceState } from '../state/index.ts'
+import { type InstanceState, ValuesByColumn } from '../state/index.ts'
 import { DeferredKey } from './deferred-key.ts'
 import { updateSteps } from './shapes.ts'
 import type { PlanStep, UpdateStep } from './steps.ts'
@@ -11,7 +11,7 @@ import { addAutomaticChanges, type FlushWork, type PendingInsert, type PendingUp
  * told, and not counted, twice.
  */
 export class LateUpdates {
-  readonly #late: Map<InstanceState, Map<number, unknown>>
+  readonly #late: Map<InstanceState, ValuesByColumn>
   readonly #work: FlushWork
   #insertedStates: ReadonlySet<InstanceState> | undefined
   #updateOfState: ReadonlyMap<InstanceState, PendingUpdate> | undefined
@@ -19,7 +19,7 @@ export class LateUpdates {
   constructor(work: FlushWork) {
     this.#work = work
     this.#late = new Map()
-    for (const [state, values] of work.late) this.#late.set(state, new Map(values))
+    for (const [state, values] of work.late) this.#late.set(state, new ValuesByColumn(values))
   }
 
   get #inserted(): ReadonlySet<InstanceState> {
@@ -52,7 +52,7 @@ export class LateUpdates {
   }
 
   #add(state: InstanceState, index: number, value: unknown): void {
-    const columns = this.#late.get(state) ?? new Map<number, unknown>()
+    const columns = this.#late.get(state) ?? new ValuesByColumn()
     this.#late.set(state, columns.set(index, value))
   }
 
@@ -61,13 +61,13 @@ export class LateUpdates {
     let placed: ReadonlySet<InstanceState> | undefined
     let isAnyEmpty = false
     for (const { state, changes } of updates) {
-      for (const [index, value] of changes) {
-        if (!(value instanceof DeferredKey)) continue
+      changes.each((index, value) => {
+        if (!(value instanceof DeferredKey)) return
         placed ??= statesInserted(before)
-        if (placed.has(value.state) || !this.#inserted.has(value.state)) continue
+        if (placed.has(value.state) || !this.#inserted.has(value.state)) return
         this.#add(state, index, value)
         changes.delete(index)
-      }
+      })
       if (changes.size === 0) isAnyEmpty = true
     }
     return isAnyEmpty ? updates.filter(({ changes }) => changes.size > 0) : updates
@@ -90,8 +90,8 @@ export class LateUpdates {
     ])
   }
 
-  #updateOf(state: InstanceState, changes: Map<number, unknown>): PendingUpdate {
-    const update = { state, changes, originals: new Map(), storedVersion: undefined, replaces: undefined }
+  #updateOf(state: InstanceState, changes: ValuesByColumn): PendingUpdate {
+    const update = { state, changes, originals: new ValuesByColumn(), storedVersion: undefined, replaces: undefined }
     if (this.#inserted.has(state)) return { ...update, storedKey: undefined, aside: 'rest' }
     const first = this.#updates.get(state)
     if (first !== undefined && first.changes.size > 0) return { ...update, storedKey: keyAfter(first), aside: 'rest' }

@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import type { ColumnModel } from '../mapping/index.ts'
-import { type IdentityKey, identityOf } from '../state/index.ts'
+import { type IdentityKey, identityOf, type ValuesByColumn } from '../state/index.ts'
 import { isReadAtOnce } from './shapes.ts'
 import type { UpdateStep } from './steps.ts'
 import type { PendingUpdate } from './work.ts'
@@ -38,7 +38,7 @@ export async function readChanged(
   }
 }
 
-function keyPart(changes: ReadonlyMap<number, unknown>, { index }: ColumnModel, stored: unknown): unknown {
+function keyPart(changes: ValuesByColumn, { index }: ColumnModel, stored: unknown): unknown {
   return changes.has(index) ? changes.get(index) : stored
 }
 

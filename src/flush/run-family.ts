@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts'
 import { type FamilyTable, familyTables } from '../mapping/index.ts'
-import { type InstanceState, keyValuesOf } from '../state/index.ts'
+import { type InstanceState, keyValuesOf, type ValuesByColumn } from '../state/index.ts'
 import type { MadeRows } from './deferred-key.ts'
 import { deletesOf, giveBack, insertsOf, updatesOf } from './family-tables.ts'
 import type { DeleteStep, InsertStep, UpdateStep } from './steps.ts'
@@ -58,7 +58,7 @@ function keyIn(table: FamilyTable, row: PendingUpdate, made: MadeRows): readonly
 function takeBack(
   table: FamilyTable,
   state: InstanceState,
-  changes: ReadonlyMap<number, unknown>,
+  changes: ValuesByColumn,
   originals: ReadonlyMap<InstanceState, PendingUpdate>,
 ): void {
   const row = originals.get(state)

@@ -2,7 +2,7 @@ import type { Connection } from '../engine/index.ts'
 import { StaleDataError } from '../errors.ts'
 import type { EntityModel } from '../mapping/index.ts'
 import type { Runner } from '../sql/index.ts'
-import { type InstanceState, keyValuesOf } from '../state/index.ts'
+import { type InstanceState, keyValuesOf, type ValuesByColumn } from '../state/index.ts'
 import { allInOrder, warn } from '../support/index.ts'
 import { resolveChanges, resolveValues } from './deferred-key.ts'
 import { type FamilyStep, isOfFamily } from './family-tables.ts'
@@ -153,7 +153,7 @@ async function runUpdates(step: UpdateStep, connection: Connection, made: Made, 
   throw staleRows('Updating', step.model, states, rows.length)
 }
 
-function changed(changes: ReadonlyMap<number, unknown>, places: readonly number[]): unknown[] {
+function changed(changes: ValuesByColumn, places: readonly number[]): unknown[] {
   const values = new Array<unknown>(places.length)
   for (let i = 0; i < places.length; i++) values[i] = changes.get(places[i] as number)
   return values

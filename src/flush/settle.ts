@@ -1,5 +1,12 @@
 import { type ColumnModel, isSqlExpression, linksOf } from '../mapping/index.ts'
-import { type InFlight, type InstanceState, identityIn, stateOf, type UnitOfWork } from '../state/index.ts'
+import {
+  type InFlight,
+  type InstanceState,
+  identityIn,
+  stateOf,
+  type UnitOfWork,
+  ValuesByColumn,
+} from '../state/index.ts'
 import { warn } from '../support/index.ts'
 import { settleFollowers } from './changed-keys.ts'
 import { landRelations, type RelationFlight, returnRelations, takeRelations } from './relation-flight.ts'
@@ -100,7 +107,7 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
   const rekeyed = new Set<InstanceState>()
   for (const update of updates) {
     const { state, changes, replaces } = update
-    for (const [index, value] of changes) settleValue(state, index, value)
+    changes.each((index, value) => settleValue(state, index, value))
     if (replaces !== undefined) settleSwitched(unit, update)
     else if (changesKey(state, changes)) rekeyed.add(state)
     forgetMovedTargets(state, changes)
@@ -110,7 +117,7 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
   if (rekeyed.size > 0) unit.changeKeys([...rekeyed])
 }
 
-function changesKey({ model }: InstanceState, changes: ReadonlyMap<number, unknown>): boolean {
+function changesKey({ model }: InstanceState, changes: ValuesByColumn): boolean {
   for (const { index } of model.key) if (changes.has(index)) return true
   return false
 }
@@ -123,7 +130,7 @@ function settleValue(state: InstanceState, index: number, value: unknown): void 
 }
 
 /** A foreign key that was set by hand, or taken away, points elsewhere now: the relation follows it. */
-function forgetMovedTargets(state: InstanceState, changes: ReadonlyMap<number, unknown>): void {
+function forgetMovedTargets(state: InstanceState, changes: ValuesByColumn): void {
   const { related } = state
   if (related === undefined) return
   for (const link of linksOf(state.model)) {
@@ -209,7 +216,7 @@ export function settleFailure(unit: UnitOfWork, { work, relations }: Flight): vo
   unit.inFlight = undefined
   for (const { state, originals, replaces } of work.updates) {
     if (replaces !== undefined || (originals.size === 0 && state.originals === undefined)) continue
-    state.originals = new Map([...(state.originals ?? []), ...originals])
+    state.originals = new ValuesByColumn([...(state.originals ?? []), ...originals])
     if (state.owner === unit && state.status === 'persistent') unit.dirty.add(state)
   }
   for (const flight of relations) {

@@ -55,6 +55,6 @@ function waitsFor(step: PlanStep, inserted: ReadonlySet<InstanceState>): boolean
 
 function valuesIn(step: PlanStep): readonly (readonly unknown[])[] {
   if (step.kind === 'insert') return step.inserts.map(({ values }) => values)
-  if (step.kind === 'update') return step.updates.map(({ changes }) => [...changes.values()])
+  if (step.kind === 'update') return step.updates.map(({ changes }) => [...changes].map(([, value]) => value))
   return step.kind === 'delete' ? step.deletes.map(({ storedKey }) => storedKey) : step.rows.map(({ values }) => values)
 }

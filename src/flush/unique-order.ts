@@ -1,4 +1,5 @@
 import { classesOf, type EntityModel, isKindOf, rootOf } from '../mapping/index.ts'
+import { ValuesByColumn } from '../state/index.ts'
 import { rowLevels } from './components.ts'
 import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
@@ -141,14 +142,21 @@ export class UniqueOrder {
 
   /** The row gives its unique values up, by an UPDATE of its own. */
   #park(row: Freer): PlanStep[] {
-    const changes = new Map<number, unknown>()
+    const changes = new ValuesByColumn()
     for (const columns of this.#wanted.get(row) ?? []) {
       const parking = parkingValue(this.#model, columns)
       if (parking !== undefined) changes.set(parking.column.index, parking.value)
     }
     const { state, storedKey } = row
     const { key } = this.#model
-    const parking = { state, changes, originals: new Map(), storedKey, storedVersion: undefined, replaces: undefined }
+    const parking = {
+      state,
+      changes,
+      originals: new ValuesByColumn(),
+      storedKey,
+      storedVersion: undefined,
+      replaces: undefined,
+    }
     if (key.some(({ index }) => changes.has(index))) {
       row.storedKey = key.map(({ index }, i) => (changes.has(index) ? changes.get(index) : storedKey?.[i]))
     }

@@ -29,11 +29,12 @@ export async function readUnreadVersions(unit: UnitOfWork, connectionFor: Connec
   }
 }
 
-function lacksVersion({ model, values, originals }: InstanceState): boolean {
-  const { version } = model
+function lacksVersion(state: InstanceState): boolean {
+  const { originals } = state
+  const { version } = state.model
   if (version === undefined) return false
   return (
-    values[version.index] === undefined ||
+    state.raw[version.index] === undefined ||
     (originals?.has(version.index) === true && originals.get(version.index) === undefined)
   )
 }

@@ -7,6 +7,7 @@ import {
   keyValuesOf,
   type Originals,
   type UnitOfWork,
+  ValuesByColumn,
 } from '../state/index.ts'
 import { DeferredKey } from './deferred-key.ts'
 import { type ForeignKeyValues, relationKeys } from './foreign-keys.ts'
@@ -25,7 +26,7 @@ export interface PendingInsert {
 export interface PendingUpdate {
   readonly state: InstanceState
   /** The new values of the changed columns, by column index. */
-  readonly changes: Map<number, unknown>
+  readonly changes: ValuesByColumn
   /** What the columns were that the program has changed. */
   readonly originals: Originals
   /** The key of the row as stored when its turn comes; undefined for a row that this flush inserts. */
@@ -178,9 +179,9 @@ function refuseNullVersion(state: InstanceState, values: readonly unknown[]): vo
 }
 
 function collectUpdate(state: InstanceState, keys: ReadonlyMap<number, unknown> | undefined): PendingUpdate {
-  const originals: Originals = state.originals ?? new Map()
-  const changes = new Map<number, unknown>()
-  for (const index of originals.keys()) changes.set(index, state.values[index])
+  const originals: Originals = state.originals ?? new ValuesByColumn()
+  const changes = new ValuesByColumn()
+  originals.each((index) => changes.set(index, state.valueOf(state.model.columns[index] as ColumnModel)))
   if (keys !== undefined) for (const [index, value] of keys) setKey(state, changes, index, value)
   for (const column of state.model.key) {
     if (changes.has(column.index) && changes.get(column.index) === null) throw nullKey(state, column)
@@ -197,7 +198,7 @@ function collectUpdate(state: InstanceState, keys: ReadonlyMap<number, unknown> 
 }
 
 /** A relation's word wins over a key that was set by hand; where the stored key is the same there is nothing to write. */
-function setKey(state: InstanceState, changes: Map<number, unknown>, index: number, value: unknown): void {
+function setKey(state: InstanceState, changes: ValuesByColumn, index: number, value: unknown): void {
   const stored = state.originals?.has(index) === true ? state.originals.get(index) : state.values[index]
   const { type } = state.model.columns[index] as ColumnModel
   const isKnown = stored !== undefined && !(value instanceof DeferredKey)
@@ -213,7 +214,7 @@ function nullKey(state: InstanceState, column: ColumnModel): FlushError {
 }
 
 /** What changes with every UPDATE: the version counter, and columns with `onUpdate`. */
-export function addAutomaticChanges(state: InstanceState, changes: Map<number, unknown>): void {
+export function addAutomaticChanges(state: InstanceState, changes: ValuesByColumn): void {
   for (const column of state.model.columns) {
     if (changes.has(column.index)) continue
     if (column.version) {
@@ -240,13 +241,13 @@ export function storedVersionOf(state: InstanceState): unknown {
   const { version } = state.model
   if (version === undefined) return undefined
   const original = state.originals?.get(version.index)
-  return original === undefined ? state.values[version.index] : original
+  return original === undefined ? state.valueOf(version) : original
 }
 
 /** The new instance takes over the row of the deleted one: one UPDATE of what differs. */
 function rowSwitch(insert: PendingInsert, replaced: InstanceState): PendingUpdate {
   const { state, values } = insert
-  const changes = new Map<number, unknown>()
+  const changes = new ValuesByColumn()
   const stored = replaced.committedValues()
   for (const column of state.model.columns) {
     const value = values[column.index]
@@ -259,7 +260,7 @@ function rowSwitch(insert: PendingInsert, replaced: InstanceState): PendingUpdat
   return {
     state,
     changes,
-    originals: new Map(),
+    originals: new ValuesByColumn(),
     storedKey: replaced.storedKey as readonly unknown[],
     storedVersion: storedVersionOf(replaced),
     replaces: replaced,

@@ -36,7 +36,7 @@ export async function loadMembers(
   return areThese ? read : undefined
 }
 
-const nobody: readonly object[] = Object.freeze([])
+const nobody: readonly object[] = []
 
 /** The stored members of the owner with a key. */
 export async function membersOfKey(

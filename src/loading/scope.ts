@@ -20,7 +20,7 @@ export function scopeOf(own: EntityTable): Scope {
   return { own, joined: none }
 }
 
-const none: readonly EntityTable[] = Object.freeze([])
+const none: readonly EntityTable[] = []
 
 /**
  * The column that a reference means: a property alone, or behind the name of a table. Undefined where it may mean a table that the

@@ -12,8 +12,9 @@ import { classOf, nameOf } from './registry.ts'
 
 /**
  * Makes the model of an entity from what `entity()` was given, and checks all that can be checked without the other
- * entities. Relations are kept unevaluated. The model is frozen through and through; only the class that it belongs to
- * becomes known later, when it is first used.
+ * entities. Relations are kept unevaluated. The model and all objects in it are frozen; only the class that it belongs to becomes
+ * known later, when it is first used. Its lists are not frozen: V8 goes through a frozen list eight times slower, and these are gone
+ * through for every row.
  *
  * @throws MappingError which says what is wrong, where, and how to mend it
  * @example
@@ -53,16 +54,14 @@ export function assemble(
     table,
     ...options,
     inheritance: undefined as Inheritance | undefined,
-    columns: Object.freeze(columns),
-    loaded: columns.some((column) => column.deferred)
-      ? Object.freeze(columns.filter((column) => !column.deferred))
-      : columns,
+    columns,
+    loaded: columns.some((column) => column.deferred) ? columns.filter((column) => !column.deferred) : columns,
     moments: momentsOf(columns),
-    changing: Object.freeze(columns.filter((column) => isChanging(column))),
+    changing: columns.filter((column) => isChanging(column)),
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
-    key: Object.freeze(columns.filter((column) => column.primaryKey)),
+    key: columns.filter((column) => column.primaryKey),
     version: columns.find((column) => column.version),
-    generated: Object.freeze(columns.filter(isGenerated)),
+    generated: columns.filter(isGenerated),
     relations,
     get name(): string {
       return nameOf(model)
@@ -77,7 +76,7 @@ export function assemble(
 
 /** The places of the columns that instances keep as milliseconds until they are read. */
 export function momentsOf(columns: readonly ColumnModel[]): readonly number[] {
-  return Object.freeze(columns.filter(({ isMoment }) => isMoment).map(({ index }) => index))
+  return columns.filter(({ isMoment }) => isMoment).map(({ index }) => index)
 }
 
 function soleDiscriminator(place: string, columns: readonly ColumnModel[]): ColumnModel | undefined {

@@ -7,7 +7,7 @@ import { type EntityOptions, flushOptionsOf, readEntityOptions, TABLE_OPTIONS } 
 import { type Inherit, joinFamily } from './family.ts'
 import { columnsInTable } from './family-tables.ts'
 import { found } from './found.ts'
-import type { ColumnModel, EntityModel, Inheritance, RelationSource, TablePart } from './model.ts'
+import type { ColumnModel, EntityModel, Inheritance, TablePart } from './model.ts'
 import { databaseNameProblem } from './names.ts'
 import { nameOf } from './registry.ts'
 
@@ -39,7 +39,7 @@ export function defineSubclass(parent: EntityModel, definition: object, options:
   const indexed = options.table === undefined ? [...lastPart(above).columns, ...own] : own
   const tableOptions = readEntityOptions(place, options, new Set(indexed.map(({ property }) => property)), OPTIONS)
   const inherit = joining(parent, above, own, options, home)
-  const sources = Object.freeze([...parent.relations, ...relations]) as readonly RelationSource[]
+  const sources = [...parent.relations, ...relations]
   const inherited = { schema: home.schema, ...flushOptionsOf(parent) }
   const model = assemble(home.table, [...parent.columns, ...own], sources, { ...tableOptions, ...inherited }, inherit)
   checkDatabaseNames(place, model.columns)
@@ -138,9 +138,9 @@ function joining(
     return {
       family: above.family,
       parent,
-      lineage: Object.freeze([...above.lineage, model]),
+      lineage: [...above.lineage, model],
       identity: discriminator,
-      parts: Object.freeze(parts.map((part) => Object.freeze(part))),
+      parts: parts.map((part) => Object.freeze(part)),
     }
   }
 }

@@ -31,7 +31,7 @@ export function readDefinition(place: string, definition: unknown): Definition {
     if (relation === undefined) columns.set(property, readColumn(`${place}, property '${property}'`, descriptor))
     else relations.push(relation)
   }
-  return { columns, relations: Object.freeze(relations) }
+  return { columns, relations }
 }
 
 function checkName(place: string, property: string | symbol): asserts property is string {

@@ -11,11 +11,9 @@ export function foundFamily(discriminator: ColumnModel): Inherit {
   return (root) => ({
     family: new GrowingFamily(root, discriminator),
     parent: undefined,
-    lineage: Object.freeze([root]),
+    lineage: [root],
     identity: discriminator.discriminator?.identity,
-    parts: Object.freeze([
-      Object.freeze({ table: root.table, schema: root.schema, owner: root, columns: root.columns }),
-    ]),
+    parts: [Object.freeze({ table: root.table, schema: root.schema, owner: root, columns: root.columns })],
   })
 }
 

@@ -43,8 +43,8 @@ export function foreignKeyGraph(models: Iterable<EntityModel>): ForeignKeyGraph 
   const place = new Map(order.map((model, index) => [model, index]))
   const later = foreignKeys.filter(({ parent, child }) => (place.get(parent) ?? 0) > (place.get(child) ?? 0))
   return Object.freeze({
-    order: Object.freeze(order),
-    foreignKeys: Object.freeze(foreignKeys),
+    order,
+    foreignKeys,
     deferred: new Set(later),
   })
 }
@@ -105,9 +105,9 @@ function foreignKey(child: EntityModel, references: readonly [Reference, ...Refe
   const [{ parent, written }] = references
   return Object.freeze({
     child,
-    columns: Object.freeze(references.map(({ column }) => column)),
+    columns: references.map(({ column }) => column),
     parent,
-    targets: Object.freeze(references.map(({ target }) => target)),
+    targets: references.map(({ target }) => target),
     onDelete: written.onDelete,
     onUpdate: written.onUpdate,
   })

@@ -55,7 +55,7 @@ function makeLinks(model: EntityModel): RelationLink[] {
   return [...inherited, ...own.map((relation, i) => makeLink(relation, inherited.length + i))]
 }
 
-const none: readonly RelationLink[] = Object.freeze([])
+const none: readonly RelationLink[] = []
 
 const owners = new WeakMap<EntityModel, Set<RelationLink>>()
 

@@ -212,3 +212,13 @@ export function heard(name: AttributeEventName, change: AttributeChange): unknow
   emitNow(change.target, name, change, change.property)
   return change.value
 }
+
+/** Tells the listeners of an event in the life of an instance. */
+export function emitInstanceEvent(
+  { instance, owner }: { readonly instance: object; readonly owner: unknown },
+  name: InstanceEventName,
+  more: object = {},
+): void {
+  const { session } = (owner ?? {}) as { readonly session?: unknown }
+  emitNow(instance, name, { target: instance, session, ...more })
+}

@@ -1,7 +1,7 @@
 import type { IdentityKey } from './identity.ts'
 import type { InstanceState } from './instance-state.ts'
 
-const NONE: readonly never[] = Object.freeze([])
+const NONE: readonly never[] = []
 
 /**
  * The states of one entity by identity, in the order in which they came. While the identities are numbers and each is larger than the

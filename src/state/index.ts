@@ -7,6 +7,7 @@ export {
   type EntityEventName,
   type EntityListener,
   type EntityListenOptions,
+  emitInstanceEvent,
   emitNow,
   type InstanceEventName,
   isHeard,
@@ -27,7 +28,6 @@ export { type InstanceInspection, state, stateOf } from './inspect.ts'
 export { type InstanceMove, instanceLifecycle, moveStatus, type Transition } from './instance-lifecycle.ts'
 export type { RelationChange, StateOwner } from './instance-state.ts'
 export {
-  emitInstanceEvent,
   InstanceState,
   type InstanceStatus,
   type Originals,
@@ -44,3 +44,4 @@ export { Snapshot } from './snapshot.ts'
 export { subclass } from './subclass.ts'
 export { foreignKeyOf, knownOne, pointsAtKey } from './to-one.ts'
 export { type InFlight, type UnitListener, UnitOfWork } from './unit-of-work.ts'
+export { ValuesByColumn } from './values-by-column.ts'

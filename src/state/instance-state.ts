@@ -2,9 +2,10 @@ import { DetachedInstanceError, NotLoadedError } from '../errors.ts'
 import type { ColumnModel, EntityModel, RelationLink } from '../mapping/index.ts'
 import { momentOf } from '../support/index.ts'
 import { checkValue, isSame, sameValue } from './column-value.ts'
-import { emitNow, heard, type InstanceEventName, isHeardAnywhere } from './entity-events.ts'
+import { emitInstanceEvent, heard, isHeardAnywhere } from './entity-events.ts'
 import type { IdentityKey } from './identity.ts'
 import { emptySlots, isCollectionSlot, keepSlot, restoreSlot } from './relation-slot.ts'
+import { ValuesByColumn } from './values-by-column.ts'
 
 /**
  * Where an instance stands towards the database. Exactly one holds at any time:
@@ -41,13 +42,15 @@ export interface StateOwner {
 /** The values and relations of an instance at some moment, to come back to. */
 export interface KeptRecord {
   readonly values: readonly unknown[]
+  /** Whether the times among the values are milliseconds still. */
+  readonly isUnread: boolean
   /** Instances, null, or the content of collections, by relation index. */
   readonly related: readonly unknown[] | undefined
   readonly parents: ReadonlyMap<RelationLink, InstanceState | null> | undefined
 }
 
 /** The values of changed columns before their first change since the last flush, by column index. */
-export type Originals = Map<number, unknown>
+export type Originals = ValuesByColumn
 
 const WAS_DELETED = 1
 const EXPIRED = 2
@@ -232,7 +235,7 @@ export class InstanceState {
     const isFirst = this.originals === undefined && !this.relationsChanged
     const before = this.originals
     // What it was is not known any more, and must not be taken for what is there now.
-    this.originals = new Map([...(before ?? []), [column.index, undefined]])
+    this.originals = new ValuesByColumn(before).set(column.index, undefined)
     try {
       if (isFirst) this.owner?.willChange(this)
     } catch (error) {
@@ -250,7 +253,7 @@ export class InstanceState {
   private track(column: ColumnModel, current: unknown, value: unknown): void {
     if (this.originals === undefined) {
       if (!this.relationsChanged) this.owner?.willChange(this)
-      this.originals = new Map()
+      this.originals = new ValuesByColumn()
     }
     const { originals } = this
     if (!originals.has(column.index)) originals.set(column.index, current)
@@ -338,8 +341,14 @@ export class InstanceState {
 
   /** The values as the last flush or load left them: without the changes that are not flushed yet. */
   committedValues(): unknown[] {
-    const values = this.values.slice()
-    if (this.originals !== undefined) for (const [index, value] of this.originals) values[index] = value
+    return this.#withOriginals(this.values)
+  }
+
+  #withOriginals(held: readonly unknown[]): unknown[] {
+    const values = held.slice()
+    this.originals?.each((index, value) => {
+      values[index] = value
+    })
     return values
   }
 
@@ -347,12 +356,15 @@ export class InstanceState {
   keep(): KeptRecord {
     const related = this.related?.map(keepSlot)
     if (related !== undefined) for (const [index, slot] of this.relatedOriginals ?? []) related[index] = slot
-    return { values: this.committedValues(), related, parents: this.parents && new Map(this.parents) }
+    const isUnread = (this.#facts & UNREAD_MOMENTS) !== 0
+    const values = this.#withOriginals(this.raw)
+    return { values, isUnread, related, parents: this.parents && new Map(this.parents) }
   }
 
   /** Makes the record what it was. */
-  putBack({ values, related, parents }: KeptRecord): void {
+  putBack({ values, isUnread, related, parents }: KeptRecord): void {
     this.values = values.slice()
+    if (isUnread) this.noteUnreadMoments()
     this.originals = undefined
     this.expired = values.every((value) => value === undefined)
     this.related = this.related?.map((slot, index) => restoreSlot(related?.[index], slot))
@@ -370,16 +382,6 @@ export class InstanceState {
 
 function hasChanges(slot: unknown): boolean {
   return isCollectionSlot(slot) && slot.isChanged
-}
-
-/** Tells the listeners of an event in the life of an instance. */
-export function emitInstanceEvent(
-  { instance, owner }: InstanceState,
-  name: InstanceEventName,
-  more: object = {},
-): void {
-  const { session } = (owner ?? {}) as { readonly session?: unknown }
-  emitNow(instance, name, { target: instance, session, ...more })
 }
 
 function notLoaded(state: InstanceState, column: ColumnModel): NotLoadedError {

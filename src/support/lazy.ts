@@ -1,4 +1,4 @@
-const nothing: readonly never[] = Object.freeze([])
+const nothing: readonly never[] = []
 
 /**
  * A Set that is made when its first value comes: most of those that a session keeps stay empty, and making a Set costs more than a

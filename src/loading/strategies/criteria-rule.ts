@@ -13,4 +13,4 @@ export interface CriteriaRule {
 }
 
 /** Nothing holds. */
-export const noRules: readonly CriteriaRule[] = Object.freeze([])
+export const noRules: readonly CriteriaRule[] = []
