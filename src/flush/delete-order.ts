@@ -5,7 +5,7 @@ import { isPostUpdate } from './foreign-keys.ts'
 import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
 import { isSelfReferring } from './table-order.ts'
-import type { PendingDelete, PendingUpdate } from './work.ts'
+import { type PendingDelete, type PendingUpdate, updateAside } from './work.ts'
 
 /**
  * The deletes of a group of entities, rows that refer to others before those. A circle is broken by taking a foreign key away first, by
@@ -119,16 +119,7 @@ function takeAway(references: readonly RowReference[]): PlanStep[] {
     const changes = new ValuesByColumn(
       some.flatMap(({ columns }) => columns.map(({ index }) => [index, null] as const)),
     )
-    const { state, storedKey } = from
-    return {
-      state,
-      changes,
-      originals: new ValuesByColumn(),
-      storedKey,
-      storedVersion: undefined,
-      replaces: undefined,
-      aside: 'rest',
-    }
+    return updateAside('rest', from.state, changes, from.storedKey)
   })
   const byModel = Map.groupBy(updates, ({ state }) => rootOf(state.model))
   return [...byModel].flatMap(([model, some]) => updateSteps(model, some, model.key))

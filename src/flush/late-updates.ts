@@ -3,7 +3,14 @@ import { type InstanceState, ValuesByColumn } from '../state/index.ts'
 import { DeferredKey } from './deferred-key.ts'
 import { updateSteps } from './shapes.ts'
 import type { PlanStep, UpdateStep } from './steps.ts'
-import { addAutomaticChanges, type FlushWork, type PendingInsert, type PendingUpdate, storedVersionOf } from './work.ts'
+import {
+  addAutomaticChanges,
+  type FlushWork,
+  type PendingInsert,
+  type PendingUpdate,
+  storedVersionOf,
+  updateAside,
+} from './work.ts'
 
 /**
  * Foreign keys that are written by an UPDATE of their own, after all rows have been inserted. Where that is the only one of a stored row,
@@ -91,12 +98,12 @@ export class LateUpdates {
   }
 
   #updateOf(state: InstanceState, changes: ValuesByColumn): PendingUpdate {
-    const update = { state, changes, originals: new ValuesByColumn(), storedVersion: undefined, replaces: undefined }
-    if (this.#inserted.has(state)) return { ...update, storedKey: undefined, aside: 'rest' }
+    if (this.#inserted.has(state)) return updateAside('rest', state, changes, undefined)
     const first = this.#updates.get(state)
-    if (first !== undefined && first.changes.size > 0) return { ...update, storedKey: keyAfter(first), aside: 'rest' }
+    if (first !== undefined && first.changes.size > 0) return updateAside('rest', state, changes, keyAfter(first))
     addAutomaticChanges(state, changes)
-    return { ...update, storedKey: state.storedKey as readonly unknown[], storedVersion: storedVersionOf(state) }
+    const [originals, storedVersion] = [new ValuesByColumn(), storedVersionOf(state)]
+    return { state, changes, originals, storedKey: state.storedKey, storedVersion, replaces: undefined }
   }
 }
 

@@ -5,7 +5,7 @@ import { deleteSteps, updateSteps } from './shapes.ts'
 import type { PlanStep } from './steps.ts'
 import { refersTo } from './table-order.ts'
 import { freedBy, parkingValue, takenBy, type UniqueColumns, uniquesOf } from './unique-values.ts'
-import type { FlushWork, PendingDelete, PendingInsert, PendingUpdate } from './work.ts'
+import { type FlushWork, type PendingDelete, type PendingInsert, type PendingUpdate, updateAside } from './work.ts'
 
 type Freer = PendingUpdate | PendingDelete
 type Taker = PendingInsert | PendingUpdate
@@ -149,18 +149,11 @@ export class UniqueOrder {
     }
     const { state, storedKey } = row
     const { key } = this.#model
-    const parking = {
-      state,
-      changes,
-      originals: new ValuesByColumn(),
-      storedKey,
-      storedVersion: undefined,
-      replaces: undefined,
-    }
+    const parking = updateAside('parking', state, changes, storedKey)
     if (key.some(({ index }) => changes.has(index))) {
       row.storedKey = key.map(({ index }, i) => (changes.has(index) ? changes.get(index) : storedKey?.[i]))
     }
-    return changes.size === 0 ? [] : updateSteps(this.#model, [{ ...parking, aside: 'parking' as const }], key)
+    return changes.size === 0 ? [] : updateSteps(this.#model, [parking], key)
   }
 }
 

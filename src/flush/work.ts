@@ -42,6 +42,17 @@ export interface PendingUpdate {
   readonly aside?: 'parking' | 'rest'
 }
 
+/** An update that is a part of something else. */
+export function updateAside(
+  aside: 'parking' | 'rest',
+  state: InstanceState,
+  changes: ValuesByColumn,
+  storedKey: readonly unknown[] | undefined,
+): PendingUpdate {
+  const originals = new ValuesByColumn()
+  return { state, changes, originals, storedKey, storedVersion: undefined, replaces: undefined, aside }
+}
+
 export interface PendingDelete {
   readonly state: InstanceState
   storedKey: readonly unknown[]
