@@ -104,8 +104,8 @@ async function measure(product: Product): Promise<ProductResult> {
   }
 }
 
-/** Rounds that are not measured at most, and how long they take at least, in milliseconds: code that runs often is to be compiled. */
-const WARMING = { rounds: 12, time: 1_200 } as const
+/** Rounds that are not measured at most, and how long they take at least, in milliseconds: a server's code is compiled, and that takes V8 seconds. */
+const WARMING = { rounds: 100, time: 3_000 } as const
 
 /** Runs a workload until the library's code is warm. False where the library cannot do it, with the reason printed. */
 async function warmUp(
