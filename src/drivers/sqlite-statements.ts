@@ -30,8 +30,11 @@ export class PreparedStatements {
     }
     const found = this.#byText.get(sql)
     if (found === undefined) return undefined
-    this.#byText.delete(sql)
-    this.#byText.set(sql, found)
+    // Moving one costs more than finding it, and while there is room enough none has to go.
+    if (this.#byText.size > this.#limit / 2) {
+      this.#byText.delete(sql)
+      this.#byText.set(sql, found)
+    }
     return found
   }
 
