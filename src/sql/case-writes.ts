@@ -253,5 +253,5 @@ function missingAmong(write: Write, rows: readonly SentChange[], found: readonly
   const { context, compared } = write
   const decode = rowDecoder(context.dialect, compared)
   const there = new Set(found.map((row) => keyText(compared, decode(row))))
-  return unmatched(rows, ({ given }) => there.has(keyText(compared, given)))
+  return unmatched(rows, ({ given, match }) => there.has(keyText(compared, given ?? match)))
 }

@@ -136,11 +136,14 @@ export function holdsExpression(row: Row): boolean {
   return false
 }
 
+/** What {@link rowEncoder} gives where nothing has to be turned. */
+export const asGiven = (row: Row): Row => row
+
 /** Turns a row of the program's values into the driver's; the row itself where nothing has to be turned. Expressions pass through. */
 export function rowEncoder(dialect: Dialect, columns: readonly ColumnModel[]): (row: Row) => Row {
   const encoders = columns.map((column) => dialect.codec(column.type).encode as Convert)
   const places = placesOf(encoders)
-  if (places.length === 0) return (row) => row
+  if (places.length === 0) return asGiven
   return (row) => {
     const encoded = row.slice()
     for (const place of places) encoded[place] = encodeValue(encoders[place] as NonNullable<Convert>, row[place])

@@ -5,6 +5,7 @@ import type { Dialect } from './dialect.ts'
 import { ALONE, runsOf } from './rows.ts'
 import {
   allOf,
+  asGiven,
   columnOf,
   columnsKey,
   holdsExpression,
@@ -22,8 +23,8 @@ export interface Change {
 
 /** A change as the driver takes it. */
 export interface SentChange extends Change {
-  /** The program's values of the compared columns. */
-  readonly given: Row
+  /** The program's values of the compared columns; absent where they are the same. */
+  readonly given?: Row
 }
 
 /** Rows to update or delete that find their rows by the same columns and have nulls at the same places. */
@@ -88,6 +89,9 @@ function writeOf(base: Omit<Write, 'nulls' | 'compared' | 'rows'>, changes: read
   const nulls = match.filter((_, index) => first[index] === null)
   const encodeSet = rowEncoder(context.dialect, set)
   const encodeMatch = rowEncoder(context.dialect, compared)
+  if (nulls.length === 0 && encodeSet === asGiven && encodeMatch === asGiven) {
+    return { ...base, nulls, compared, rows: changes }
+  }
   const rows = changes.map((change) => {
     const given = nulls.length === 0 ? change.match : change.match.filter((_, index) => first[index] !== null)
     return { set: encodeSet(change.set), match: encodeMatch(given), given }
