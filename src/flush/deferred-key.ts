@@ -50,9 +50,13 @@ export function resolveValues(values: unknown[], made: MadeRows): void {
   }
 }
 
+/** Whether a value is a key that is not made yet. */
+export function isDeferred(value: unknown): value is DeferredKey {
+  return value instanceof DeferredKey
+}
+
 /** The same in the changes of an update. */
 export function resolveChanges(changes: ValuesByColumn, made: MadeRows): void {
-  changes.each((index, value) => {
-    if (value instanceof DeferredKey) changes.set(index, value.resolve(made))
-  })
+  if (!changes.some(isDeferred)) return
+  for (const [index, value] of changes) if (isDeferred(value)) changes.set(index, value.resolve(made))
 }

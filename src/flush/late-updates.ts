@@ -1,6 +1,6 @@
 import { rootOf } from '../mapping/index.ts'
 import { type InstanceState, ValuesByColumn } from '../state/index.ts'
-import { DeferredKey } from './deferred-key.ts'
+import { DeferredKey, isDeferred } from './deferred-key.ts'
 import { updateSteps } from './shapes.ts'
 import type { PlanStep, UpdateStep } from './steps.ts'
 import {
@@ -67,17 +67,22 @@ export class LateUpdates {
   split(updates: readonly PendingUpdate[], before: readonly PlanStep[]): readonly PendingUpdate[] {
     let placed: ReadonlySet<InstanceState> | undefined
     let isAnyEmpty = false
-    for (const { state, changes } of updates) {
-      changes.each((index, value) => {
-        if (!(value instanceof DeferredKey)) return
+    for (const update of updates) {
+      if (update.changes.some(isDeferred)) {
         placed ??= statesInserted(before)
-        if (placed.has(value.state) || !this.#inserted.has(value.state)) return
-        this.#add(state, index, value)
-        changes.delete(index)
-      })
-      if (changes.size === 0) isAnyEmpty = true
+        this.#takeLate(update, placed)
+      }
+      if (update.changes.size === 0) isAnyEmpty = true
     }
     return isAnyEmpty ? updates.filter(({ changes }) => changes.size > 0) : updates
+  }
+
+  #takeLate({ state, changes }: PendingUpdate, placed: ReadonlySet<InstanceState>): void {
+    for (const [index, value] of changes) {
+      if (!isDeferred(value) || placed.has(value.state) || !this.#inserted.has(value.state)) continue
+      this.#add(state, index, value)
+      changes.delete(index)
+    }
   }
 
   steps(): UpdateStep[] {

@@ -107,7 +107,7 @@ function settleUpdates(unit: UnitOfWork, updates: ReadonlySet<PendingUpdate>): v
   const rekeyed = new Set<InstanceState>()
   for (const update of updates) {
     const { state, changes, replaces } = update
-    changes.each((index, value) => settleValue(state, index, value))
+    changes.eachFor(state, settleValue)
     if (replaces !== undefined) settleSwitched(unit, update)
     else if (changesKey(state, changes)) rekeyed.add(state)
     forgetMovedTargets(state, changes)
@@ -126,7 +126,7 @@ function changesKey({ model }: InstanceState, changes: ValuesByColumn): boolean 
 function settleValue(state: InstanceState, index: number, value: unknown): void {
   const stored = isSqlExpression(value) ? undefined : value
   if (state.originals?.has(index) === true) state.originals.set(index, stored)
-  else state.values[index] = stored
+  else state.raw[index] = stored
 }
 
 /** A foreign key that was set by hand, or taken away, points elsewhere now: the relation follows it. */

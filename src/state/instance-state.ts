@@ -72,8 +72,8 @@ export class InstanceState {
   readonly model: EntityModel
   instance: object
   /**
-   * The values with their times as the row gave them: milliseconds where nobody has read them. For accessors of other columns, and for
-   * who asks what is there.
+   * The values with their times as the row gave them: milliseconds where nobody has read them. For accessors of other columns, for who
+   * asks what is there, and to put a program's value in.
    */
   raw: unknown[]
   /** What changed since the last flush, or undefined when nothing did. */

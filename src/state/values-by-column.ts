@@ -61,10 +61,23 @@ export class ValuesByColumn {
 
   /** Calls back for each; what is set meanwhile may be left out. */
   each(visit: (index: number, value: unknown) => void): void {
+    this.eachFor(visit, call)
+  }
+
+  /** The same with an argument that is handed on, so that no function has to be made for it. */
+  eachFor<Context>(context: Context, visit: (context: Context, index: number, value: unknown) => void): void {
     const second = this.#secondIndex
-    if (this.#firstIndex !== NONE) visit(this.#firstIndex, this.#first)
-    if (second !== NONE && second === this.#secondIndex) visit(second, this.#second)
-    if (this.#others !== undefined) for (const [index, value] of this.#others) visit(index, value)
+    if (this.#firstIndex !== NONE) visit(context, this.#firstIndex, this.#first)
+    if (second !== NONE && second === this.#secondIndex) visit(context, second, this.#second)
+    if (this.#others !== undefined) for (const [index, value] of this.#others) visit(context, index, value)
+  }
+
+  /** Whether any value meets a test. */
+  some(test: (value: unknown) => boolean): boolean {
+    if (this.#firstIndex !== NONE && test(this.#first)) return true
+    if (this.#secondIndex !== NONE && test(this.#second)) return true
+    if (this.#others !== undefined) for (const value of this.#others.values()) if (test(value)) return true
+    return false
   }
 
   /** All of them, as a list of their own. */
@@ -73,4 +86,8 @@ export class ValuesByColumn {
     this.each((index, value) => entries.push([index, value]))
     return entries.values()
   }
+}
+
+function call(visit: (index: number, value: unknown) => void, index: number, value: unknown): void {
+  visit(index, value)
 }
