@@ -36,6 +36,7 @@ const { values: options } = parseArgs({
     libraries: { type: 'string' },
     workloads: { type: 'string' },
     rounds: { type: 'string' },
+    warming: { type: 'string', default: '5000' },
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     postgres: { type: 'string', default: 'postgresql://postgres@127.0.0.1:5432' },
@@ -95,7 +96,13 @@ async function measure(product: Product): Promise<ProductResult> {
       cells.push(...(await measureWorkload(parties, workload, size)))
     }
     if (chosen === undefined || chosen.includes('W7')) cells.push(...(await measureHeap(parties)))
-    return { product, libraries: parties.map(({ library: { name, version } }) => ({ name, version })), cells, rounds }
+    return {
+      product,
+      libraries: parties.map(({ library: { name, version } }) => ({ name, version })),
+      cells,
+      rounds,
+      warming: WARMING.time,
+    }
   } finally {
     for (const { library, keeper } of parties) {
       await library.close()
@@ -105,7 +112,7 @@ async function measure(product: Product): Promise<ProductResult> {
 }
 
 /** Rounds that are not measured at most, and how long they take at least, in milliseconds: a server's code is compiled, and that takes V8 seconds. */
-const WARMING = { rounds: 100, time: 3_000 } as const
+const WARMING = { rounds: 200, time: Number(options.warming) } as const
 
 /** Runs a workload until the library's code is warm. False where the library cannot do it, with the reason printed. */
 async function warmUp(

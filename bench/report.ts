@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -20,6 +20,8 @@ export interface ProductResult {
   readonly libraries: readonly { readonly name: string; readonly version: string }[]
   readonly cells: readonly Cell[]
   readonly rounds: number
+  /** Milliseconds for which each library ran a workload before it was measured. */
+  readonly warming: number
 }
 
 const NAMES: Readonly<Record<Product, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', mariadb: 'MariaDB' }
@@ -101,18 +103,27 @@ function spreads(result: ProductResult): string {
   return ['| | heddle, ms | bare driver, ms |', '| --- | ---: | ---: |', ...lines].join('\n')
 }
 
-/** Writes docs/benchmarks.md with its tables and plots, from one run. */
+/** What was written before about the databases that this run has left out. */
+function sectionsBefore(file: string): Map<string, string> {
+  if (!existsSync(file)) return new Map()
+  const [, ...sections] = readFileSync(file, 'utf8').trimEnd().split('\n\n## ')
+  return new Map(sections.map((section) => [section.slice(0, section.indexOf('\n')), `## ${section}`]))
+}
+
+/** Writes docs/benchmarks.md with its tables and plots; each database's from one run. */
 export function writeReport(results: readonly ProductResult[]): void {
   const docs = join(import.meta.dirname, '..', 'docs')
   mkdirSync(join(docs, 'benchmarks'), { recursive: true })
-  const parts = results.map((result) => {
+  const file = join(docs, 'benchmarks.md')
+  const sections = sectionsBefore(file)
+  for (const result of results) {
     const title = `Multiples of the bare driver on ${NAMES[result.product]}`
     writeFileSync(join(docs, 'benchmarks', `${result.product}.svg`), plot(result, title))
     const versions = result.libraries.map(({ name, version }) => `${name} ${version}`).join(', ')
-    return [
+    const section = [
       `## ${NAMES[result.product]}`,
       `![${title}](benchmarks/${result.product}.svg)`,
-      `Wall time, medians of ${result.rounds} rounds; the bare driver is 1.`,
+      `Wall time, medians of ${result.rounds} rounds after ${result.warming / 1_000} seconds of warming up; the bare driver is 1.`,
       markdownTable(result, 'wall'),
       "The client's CPU time:",
       markdownTable(result, 'cpu'),
@@ -120,17 +131,18 @@ export function writeReport(results: readonly ProductResult[]): void {
       spreads(result),
       `Versions: ${versions}.`,
     ].join('\n\n')
-  })
+    sections.set(NAMES[result.product], section)
+  }
   const machine = `Node ${process.versions.node}, ${cpus().length} cores, ${new Date().toISOString().slice(0, 10)}.`
   const workloads = WORKLOADS.map(({ id, title }) => `| ${id} | ${title} |`)
   const text = [
     '# Benchmarks',
     'Written by `npm run bench -- --write`; the method is in [bench/README.md](../bench/README.md). Numbers are multiples of the bare driver ' +
-      'in the same run, smaller is better. heddle gives managed instances with identity map and change tracking; of the others only ' +
+      'in the same run (one for each database), smaller is better. heddle gives managed instances with identity map and change tracking; of the others only ' +
       'MikroORM does.',
     machine,
     ['| | |', '| --- | --- |', ...workloads, '| W7 | heap bytes a row, 100,000 rows held |'].join('\n'),
-    ...parts,
+    ...Object.values(NAMES).flatMap((name) => sections.get(name) ?? []),
   ].join('\n\n')
-  writeFileSync(join(docs, 'benchmarks.md'), `${text}\n`)
+  writeFileSync(file, `${text}\n`)
 }

@@ -46,8 +46,9 @@ const lastWords = new Set([1053, 1152, 1927, 2006, 2013, 4031])
 
 /**
  * One connection of MySQL or MariaDB. START TRANSACTION waits for the transaction's first statement, so one without
- * statements costs nothing; on MariaDB it leaves together with that where it is a select of heddle's. A statement run while a stream is open first reads the rest of the stream into memory,
- * because the protocol answers one statement at a time.
+ * statements costs nothing; on MariaDB it leaves together with that where it is a select of heddle's. A statement run
+ * while a stream is open first reads the rest of the stream into memory, because the protocol answers one statement at a
+ * time.
  */
 export class MysqlConnection implements DriverConnection {
   readonly server: ServerInfo
