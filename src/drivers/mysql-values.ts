@@ -70,10 +70,9 @@ export function askForPackedTimes(fields: readonly MysqlField[] | undefined): vo
 
 function decoderOf(field: MysqlField, statement: Statement): Decode {
   const { columnType } = field
-  if (field.hasPackedTimes === true) return statement.epochTimes ? unpackTime : asDate(unpackTime)
+  if (field.hasPackedTimes === true) return statement.epochTimes ? unpackTime : unpackDate
   if (columnType === type.float) return shortest
-  if (columnType === type.datetime || columnType === type.timestamp)
-    return statement.epochTimes ? epochOf : asDate(epochOf)
+  if (columnType === type.datetime || columnType === type.timestamp) return statement.epochTimes ? epochOf : dateOf
   if (columnType === type.longlong) return statement.typed && !statement.wide ? undefined : toBigint
   if (byteTypes.has(columnType) && field.characterSet === binary) return toBytes
   if (statement.typed) return undefined
@@ -87,8 +86,8 @@ function toBigint(value: unknown): unknown {
   return typeof value === 'string' ? BigInt(value) : value
 }
 
-function asDate(read: (value: unknown) => unknown): Decode {
-  return (value) => momentOf(read(value))
+function dateOf(value: unknown): unknown {
+  return momentOf(epochOf(value))
 }
 
 /** From its text, in milliseconds: mysql2's own Dates of the years 0 to 99 lie in the years 1900 to 1999. */
@@ -109,6 +108,10 @@ function unpackTime(value: unknown): unknown {
   const seconds = length < 7 ? 0 : (bytes.charCodeAt(4) * 60 + bytes.charCodeAt(5)) * 60 + bytes.charCodeAt(6)
   const milliseconds = length < 11 ? 0 : Math.trunc(microseconds(bytes) / 1000)
   return startOfDay(year, month, day) + seconds * 1000 + milliseconds
+}
+
+function unpackDate(value: unknown): unknown {
+  return momentOf(unpackTime(value))
 }
 
 function microseconds(bytes: string): number {

@@ -102,11 +102,8 @@ class MysqlDriver implements Driver {
     try {
       const server = await abortable(this.#setUp(client), options.signal)
       const killQuery = (threadId: number) => this.#kill(threadId)
-      const { encode, pipelining } = {
-        encode: this.#encode,
-        pipelining: this.#pipelining && server.product === 'mariadb',
-      }
-      const socketTimeout = this.#socketTimeout
+      const [encode, socketTimeout] = [this.#encode, this.#socketTimeout]
+      const pipelining = this.#pipelining && server.product === 'mariadb'
       return new MysqlConnection(client, { server, encode, setup, killQuery, socketTimeout, pipelining })
     } catch (error) {
       client.stream.destroy()

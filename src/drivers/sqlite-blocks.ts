@@ -1,8 +1,9 @@
+import { sharedLiteral } from '../support/index.ts'
 import type { Outcome } from './driver.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
+import { insertedRow } from './sqlite-prepared.ts'
 
 type Row = readonly unknown[]
-type Literal = '0' | '1' | 'null'
 
 /** Rows in one statement: more gains nothing. */
 const BLOCK = 50
@@ -36,7 +37,6 @@ const ABOUT_TABLE = `with about (name) as (select ?) select
  */
 export class RowBlocks {
   readonly #database: SqliteDatabase
-  #about: SqliteStatement | undefined
   readonly #prepared = new Map<string, SqliteStatement>()
 
   constructor(database: SqliteDatabase) {
@@ -58,7 +58,7 @@ export class RowBlocks {
     if (rows.length - outcomes.length < WORTH_IT) return
     const found = ONE_ROW.exec(sql)
     if (found === null || !this.#numbersInOrder(found[1] as string, found[2] as string)) return
-    const literals = literalsOf(rows)
+    const literals = (rows[0] as Row).map((_, place) => sharedLiteral(rows, place))
     const places = literals.flatMap((literal, place) => (literal === undefined ? [place] : []))
     if (places.length === 0 || places.length * BLOCK > MOST_VALUES) return
     const list = `(${literals.map((literal) => literal ?? '?').join(', ')})`
@@ -77,7 +77,7 @@ export class RowBlocks {
     try {
       const { lastInsertRowid } = statement.run(values)
       const first = Number(lastInsertRowid) - BLOCK + 1
-      for (let row = 0; row < BLOCK; row++) outcomes.push(outcomeOf(first + row))
+      for (let row = 0; row < BLOCK; row++) outcomes.push(insertedRow(first + row))
       return true
     } catch (error) {
       // Only what was undone alone may be tried again.
@@ -88,21 +88,13 @@ export class RowBlocks {
 
   #numbersInOrder(quoted: string, columns: string): boolean {
     const table = quoted.slice(1, -1).replaceAll('""', '"')
-    const [isPlain, keys, alias] = this.#askAbout(table) ?? []
-    if (isPlain !== 1) return false
+    const [[isPlain, keys, alias]] = this.#prepare(ABOUT_TABLE).all([table]) as [[bigint, bigint, string | null]]
+    if (isPlain !== 1n) return false
     const given = columns.toLowerCase().slice(1, -1).split('", "')
-    const numbered = keys === 1 && String(alias).startsWith('INTEGER ') ? [String(alias).slice(8)] : []
+    const numbered = keys === 1n && alias?.startsWith('INTEGER ') ? [alias.slice(8)] : []
     if ([...numbered, ...ROW_NAMES].some((name) => given.includes(name))) return false
     const last = this.#lastRow(quoted)
     return last !== undefined && last < LARGEST_KEY
-  }
-
-  #askAbout(table: string): readonly unknown[] | undefined {
-    if (this.#about === undefined) {
-      this.#about = this.#database.prepare(ABOUT_TABLE)
-      this.#about.setMode({ arrays: true, bigints: false, isOrdered: true })
-    }
-    return (this.#about.all([table]) as (readonly unknown[])[])[0]
   }
 
   /** Undefined for a table whose rows have no numbers. */
@@ -120,7 +112,7 @@ export class RowBlocks {
     if (statement === undefined) {
       if (this.#prepared.size >= KEPT) this.#prepared.clear()
       statement = this.#database.prepare(text)
-      if (text.startsWith('select')) statement.setMode({ arrays: true, bigints: true, isOrdered: true })
+      if (statement.returnsRows) statement.setMode({ arrays: true, bigints: true, isOrdered: true })
       this.#prepared.set(text, statement)
     }
     return statement
@@ -148,30 +140,8 @@ function fill(
   }
 }
 
-/** What all rows have at a place, where it is one of the few values that are written faster than bound. */
-function literalsOf(rows: readonly Row[]): (Literal | undefined)[] {
-  const [first = []] = rows
-  return first.map((value, place) => {
-    const literal = literalOf(value)
-    return literal !== undefined && rows.every((row) => Object.is(row[place], value)) ? literal : undefined
-  })
-}
-
-function literalOf(value: unknown): Literal | undefined {
-  if (value === null) return 'null'
-  if (value === true || value === 1) return '1'
-  return value === false || Object.is(value, 0) ? '0' : undefined
-}
-
 function isConstraint(error: unknown): boolean {
   const { code, errcode } = (error ?? {}) as { readonly code?: unknown; readonly errcode?: unknown }
   if (typeof errcode === 'number') return (errcode & 0xff) === 19
   return typeof code === 'string' && code.startsWith('SQLITE_CONSTRAINT')
 }
-
-function outcomeOf(insertId: number): Outcome {
-  return { rows: NO_ROWS, rowCount: 1, columns: NO_NAMES, insertId }
-}
-
-const NO_ROWS: readonly unknown[] = Object.freeze([])
-const NO_NAMES: readonly string[] = Object.freeze([])

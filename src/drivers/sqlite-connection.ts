@@ -4,7 +4,7 @@ import type { BeginOptions, DriverConnection, Outcome, ServerInfo, Statement, Tr
 import { RowBlocks } from './sqlite-blocks.ts'
 import { isBusy, isReadOnlyFailure, writeRefused } from './sqlite-busy.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-library.ts'
-import { bindParameters, runSets } from './sqlite-parameters.ts'
+import { bind, bindParameters, runSets } from './sqlite-parameters.ts'
 import type { Prepared } from './sqlite-prepared.ts'
 import { SessionState } from './sqlite-session-state.ts'
 import { PreparedStatements } from './sqlite-statements.ts'
@@ -119,7 +119,10 @@ export class SqliteConnection implements DriverConnection {
     this.#streams.detachAll()
     const perform = (values: readonly SqliteValue[]) => this.#perform(statement, ready, values)
     const { keepsNul } = this.#parts
-    return this.#attempt(() => runSets(statement.sql, ready.text, sets, outcomes, keepsNul, perform, this.#blocks))
+    return this.#attempt(() => {
+      this.#blocks.insert(statement.sql, sets, outcomes, (value, place) => bind(value, place, keepsNul))
+      return runSets(statement.sql, ready.text, sets, outcomes, keepsNul, perform)
+    })
   }
 
   stream(statement: Statement, batchSize: number): AsyncIterableIterator<readonly unknown[]> {

@@ -2,7 +2,6 @@ import { ArgumentError, DataError, ProgrammingError } from '../errors.ts'
 import { describeValue } from '../support/index.ts'
 import type { Outcome } from './driver.ts'
 import { keepingLast } from './last-date.ts'
-import type { RowBlocks } from './sqlite-blocks.ts'
 import type { SqliteValue } from './sqlite-library.ts'
 
 /**
@@ -25,8 +24,8 @@ export function bindParameters(
 }
 
 /**
- * Runs a statement for the sets of values that have no outcome yet: rows in blocks where that can be, the others one by one, all bound in
- * one array, as SQLite is done with it when a run returns.
+ * Runs a statement for the sets of values that have no outcome yet. They are all bound in one array: SQLite is done with it when a run
+ * returns.
  */
 export function runSets(
   sql: string,
@@ -35,9 +34,7 @@ export function runSets(
   outcomes: Outcome[],
   keepsNul: boolean,
   run: (values: readonly SqliteValue[]) => Outcome,
-  blocks: RowBlocks,
 ): Outcome[] {
-  blocks.insert(sql, sets, outcomes, (value, place) => bind(value, place, keepsNul))
   const values = new Array<SqliteValue>(placeholders)
   for (let at = outcomes.length; at < sets.length; at++) {
     outcomes.push(run(bindInto(values, sql, sets[at] as readonly unknown[], keepsNul)))
@@ -57,7 +54,8 @@ function bindInto(
   return values
 }
 
-function bind(value: unknown, index: number, keepsNul: boolean): SqliteValue {
+/** One value of a statement; see {@link bindParameters}. */
+export function bind(value: unknown, index: number, keepsNul: boolean): SqliteValue {
   switch (typeof value) {
     case 'string':
       if (!(value as string & { isWellFormed(): boolean }).isWellFormed()) {

@@ -133,7 +133,7 @@ export class Prepared {
     if (this.text.kind !== 'write') return NOTHING
     const rowCount = Number(changes)
     if (!this.text.insertsRows || rowCount !== 1) return rowCount === 1 ? ONE_ROW : withoutRows(rowCount)
-    return { rows: NO_ROWS, rowCount, columns: NO_NAMES, insertId: this.#exact(lastInsertRowid) }
+    return insertedRow(this.#exact(lastInsertRowid))
   }
 
   /** A rowid beyond 2^53 comes rounded: it is asked for again with all its digits. */
@@ -144,6 +144,11 @@ export class Prepared {
     const [row] = asked.all([]) as [[bigint]]
     return safeInteger(row[0])
   }
+}
+
+/** What the INSERT of one row gives, which got that number. */
+export function insertedRow(insertId: number | bigint): Outcome {
+  return { rows: NO_ROWS, rowCount: 1, columns: NO_NAMES, insertId }
 }
 
 function withoutRows(rowCount: number): Outcome {

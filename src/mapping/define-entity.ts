@@ -75,7 +75,7 @@ export function assemble(
 }
 
 /** The places of the columns that instances keep as milliseconds until they are read. */
-export function momentsOf(columns: readonly ColumnModel[]): readonly number[] {
+function momentsOf(columns: readonly ColumnModel[]): readonly number[] {
   return columns.filter(({ isMoment }) => isMoment).map(({ index }) => index)
 }
 

@@ -133,7 +133,7 @@ function tableModel(owner: EntityModel, classes: readonly EntityModel[], columns
     },
     table: owner.table,
     schema: owner.schema,
-    columns: columns,
+    columns,
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     loaded: columns,
     moments: [],

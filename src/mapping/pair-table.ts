@@ -110,7 +110,7 @@ function makeModel(
     name: table,
     table,
     schema: source.schema,
-    columns: columns,
+    columns,
     columnOf: readOnlyMap(columns.map((column) => [column.property, column])),
     loaded: columns,
     moments: [],

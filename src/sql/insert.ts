@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Outcome, Statement } from '../drivers/index.ts'
 import { FlushError } from '../errors.ts'
 import type { ColumnModel, EntityModel } from '../mapping/index.ts'
+import { sharedLiteral } from '../support/index.ts'
 import { compileShape, compileSource, Slot, type StatementShape, statementName } from './compile.ts'
 import type { Dialect } from './dialect.ts'
 import { type Match, matchOf, returnedRows } from './insert-matching.ts'
@@ -287,7 +288,7 @@ function valuesStatement(
   limit: number,
 ): Statement {
   const text = valuesText(insertion, answers)
-  const literals = insertion.columns.map((_, place) => literalOf(rows, place))
+  const literals = insertion.columns.map((_, place) => sharedLiteral(rows, place))
   const list = `(${literals.map((literal) => literal ?? '?').join(', ')})`
   const statement = `${text.before}${new Array(rows.length).fill(list).join(', ')}${text.behind}`
   const kept = rows.length === limit || rows.length === largestSize(rows.length)
@@ -296,23 +297,6 @@ function valuesStatement(
   if (name !== undefined) text.names.set(key, name)
   const reading = readingArrays({ sql: statement, parameters: valuesExcept(rows, literals) }, answers)
   return name === undefined ? reading : { ...reading, name }
-}
-
-/**
- * What all rows have at a place, where that is written as well as sent: each value sent costs as much as the next. Only these few, so
- * that there are few texts.
- */
-function literalOf(rows: readonly Row[], place: number): 'null' | '0' | '1' | undefined {
-  const value = rows[0]?.[place]
-  const literal = literalFor(value)
-  return literal !== undefined && rows.every((row) => Object.is(row[place], value)) ? literal : undefined
-}
-
-function literalFor(value: unknown): 'null' | '0' | '1' | undefined {
-  if (value === null) return 'null'
-  if (value === true || value === 1) return '1'
-  // Not the negative zero, which a column of doubles keeps.
-  return value === false || Object.is(value, 0) ? '0' : undefined
 }
 
 function valuesExcept(rows: readonly Row[], literals: readonly (string | undefined)[]): unknown[] {
