@@ -1,4 +1,5 @@
 import { type ColumnModel, isSqlExpression, linksOf } from '../mapping/index.ts'
+import { holdsExpression } from '../sql/index.ts'
 import {
   type InFlight,
   type InstanceState,
@@ -184,11 +185,6 @@ function settleInsert(unit: UnitOfWork, { state, values }: PendingInsert): void 
   warnOfConflict(unit, state, values)
   unit.becomePersistent(state, values)
   noteLateChanges(unit, state)
-}
-
-function holdsExpression(values: readonly unknown[]): boolean {
-  for (let at = 0; at < values.length; at++) if (isSqlExpression(values[at])) return true
-  return false
 }
 
 /** Somebody loaded the row while its INSERT was under way: the flushed instance takes its place. */
